@@ -1,0 +1,67 @@
+"""Fine-tune language models anywhere through one interface, safely, with proof that it was worth it.
+
+Names are loaded when they are first used: `import anytune` by itself costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "FineTuneJob": "anytune.job",
+    "TunedModel": "anytune.model",
+    "Deployment": "anytune.deploy",
+    "Endpoint": "anytune.infer",
+    "Reply": "anytune.infer",
+    "Preflight": "anytune.preflight",
+    "TrainingSpec": "anytune.spec",
+    "SFT": "anytune.spec",
+    "DPO": "anytune.spec",
+    "LoRA": "anytune.spec",
+    "QLoRA": "anytune.spec",
+    "Full": "anytune.spec",
+    "Budget": "anytune.spec",
+    "Backend": "anytune.backend",
+    "Capabilities": "anytune.backend",
+    "Status": "anytune.values",
+    "Snapshot": "anytune.values",
+    "Event": "anytune.values",
+    "Metric": "anytune.values",
+    "Checkpoint": "anytune.values",
+    "Finding": "anytune.values",
+    "Quote": "anytune.values",
+    "AnytuneError": "anytune.errors",
+}
+
+__all__ = ["__version__", *_HOMES]  # noqa: PLE0604 - strings, built from the table above
+
+if TYPE_CHECKING:
+    from anytune.backend import Backend, Capabilities
+    from anytune.deploy import Deployment
+    from anytune.errors import AnytuneError
+    from anytune.infer import Endpoint, Reply
+    from anytune.job import FineTuneJob
+    from anytune.model import TunedModel
+    from anytune.preflight import Preflight
+    from anytune.spec import DPO, SFT, Budget, Full, LoRA, QLoRA, TrainingSpec
+    from anytune.values import Checkpoint, Event, Finding, Metric, Quote, Snapshot, Status
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from its module on first use (PEP 562)."""
+    try:
+        home = _HOMES[name]
+    except KeyError:
+        raise AttributeError(f"module 'anytune' has no attribute {name!r}") from None
+    from importlib import import_module  # noqa: PLC0415 - only needed once a name is asked for
+
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names, loaded or not."""
+    return sorted(__all__)

@@ -1,0 +1,292 @@
+"""The contract between core and whatever trains: values that cross it, and the class that a backend subclasses.
+
+A backend is sync and returns values. Core owns validation, the loop, sleeping, retrying, state and logging: a backend makes exactly the one
+call it was asked for, and vendor retries are off. `docs/reference/backend-contract.md` numbers what the conformance suite checks.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from datetime import datetime  # noqa: TC003 - pydantic reads it
+from pathlib import Path  # noqa: TC003 - pydantic reads it
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NoReturn
+
+from pydantic import Field
+
+from anytune.errors import AnytuneError, Unsupported
+from anytune.spec import TrainingSpec  # noqa: TC001 - pydantic reads it
+from anytune.values import Address, Finding, ModelRef, Quote, Snapshot, Status, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from anytune.values import Checkpoint, Event, Metric
+
+__all__ = [
+    "CONTRACT_VERSION",
+    "Ability",
+    "Backend",
+    "Capabilities",
+    "DataStats",
+    "DeployOrder",
+    "Found",
+    "LocalFile",
+    "Order",
+    "RemoteDeployment",
+    "RemoteFile",
+    "RemoteJob",
+]
+
+CONTRACT_VERSION = 1
+"""Major version of this contract; a plugin that declares another one is refused by name."""
+
+Ability = Literal["upload", "events", "metrics", "checkpoints", "pause", "resume", "delete_model", "deploy", "continue"]
+"""What a backend may be able to do beside the four musts. `continue`: a tuned model can be trained further."""
+
+
+class Capabilities(Value):
+    """What a configured backend can do: the single truth for docs, refusals and the conformance suite.
+
+    Attributes:
+        methods: Types of methods (`sft`, `dpo`).
+        adapters: Types of adapters; empty where the host decides alone.
+        settings: Dotted names of the settings that it has a word for; others are listed as lost.
+        abilities: What it can do beside the musts; everything else is refused with `Unsupported`.
+        tag: Where `order.ref` is put so that `find` sees it: `metadata`, `suffix`, `label`, or `key` where the ref is the job's own id.
+        settle_s: Seconds that a listing may lag behind a create; an empty listing proves nothing before.
+        local: Jobs run on this machine, under the agent.
+        min_rows: Fewest training rows that are accepted.
+    """
+
+    methods: frozenset[str]
+    adapters: frozenset[str] = frozenset()
+    settings: frozenset[str] = frozenset()
+    abilities: frozenset[Ability] = frozenset()
+    tag: Literal["metadata", "suffix", "label", "key"]
+    settle_s: float = Field(ge=0)
+    local: bool = False
+    min_rows: int = 1
+
+
+class LocalFile(Value):
+    """A file on its way up: `sha256` is of its bytes, in hex."""
+
+    path: Path
+    sha256: str
+    size_bytes: int
+    role: Literal["train", "validation"]
+
+
+class RemoteFile(Value):
+    """A file that the backend holds; `id` is the backend's."""
+
+    id: str
+    sha256: str
+    size_bytes: int
+
+
+class DataStats(Value):
+    """What is known of the data before it is sent.
+
+    Attributes:
+        rows: Training rows.
+        validation_rows: Validation rows.
+        tokens: Tokens in one pass over the training rows, where they were counted.
+    """
+
+    rows: int
+    validation_rows: int = 0
+    tokens: int | None = None
+
+
+class Order(Value):
+    """One run, ready to be created.
+
+    Attributes:
+        ref: anytune's id of this attempt (a ULID): the tag to put on the remote job.
+        ledger: Id of the ledger that ordered it.
+        sequence: Place in the ledger; local queues run in this order.
+        attempt: 1, 2, … for one name.
+        name: The job's name.
+        spec: The spec as the user wrote it.
+        spec_hash: Its hash.
+        model: The model's id, resolved for this backend.
+        files: What `upload` gave, by role; empty where the backend has no `upload`.
+        data: The local files by role.
+    """
+
+    ref: str
+    ledger: str
+    sequence: int
+    attempt: int = 1
+    name: str
+    spec: TrainingSpec
+    spec_hash: str
+    model: str
+    files: dict[str, RemoteFile] = Field(default_factory=dict)
+    data: dict[str, LocalFile] = Field(default_factory=dict)
+
+
+class RemoteJob(Value):
+    """A job that exists at the backend."""
+
+    id: str
+    ref: str | None = None
+    spec_hash: str | None = None
+    status: Status = Status.UNKNOWN
+    created_at: datetime | None = None
+    resolved: dict[str, Any] = Field(default_factory=dict)
+    raw: dict[str, Any] = Field(default_factory=dict)
+
+
+class Found(Value):
+    """An answer to `find`: `complete` is False where the view was cut short, so that absence proves nothing."""
+
+    jobs: tuple[RemoteJob, ...]
+    complete: bool
+
+
+class DeployOrder(Value):
+    """A model to be hosted.
+
+    Attributes:
+        ref: anytune's id of the deployment (a ULID); the remote name derives from it.
+        model: What to host.
+        name: A word for people.
+        ttl_s: Seconds after which the host must be gone, also if nobody asks.
+        options: The backend's own words (sku, flavor, …).
+    """
+
+    ref: str
+    model: ModelRef
+    name: str
+    ttl_s: float
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+class RemoteDeployment(Value):
+    """One observation of a host.
+
+    Attributes:
+        id: The backend's id.
+        state: `failed` may still cost money until `undeploy`; `gone` means confirmed gone.
+        address: Where it answers, once ready.
+        hourly_usd: What it costs, 0 for one's own machine, None where it is not known.
+        error: Why it failed.
+    """
+
+    id: str
+    state: Literal["starting", "ready", "failed", "stopping", "gone", "unknown"]
+    address: Address | None = None
+    hourly_usd: float | None = None
+    error: str = ""
+    raw: dict[str, Any] = Field(default_factory=dict)
+
+
+class Backend(ABC):
+    """What trains. Subclass it, name it, and announce the class under the entry-point group `anytune.backends`.
+
+    The constructor's keyword arguments are the backend's settings: they come from code or from a profile in anytune.toml.
+    """
+
+    name: ClassVar[str]
+    contract_version: ClassVar[int] = CONTRACT_VERSION
+
+    @property
+    @abstractmethod
+    def capabilities(self) -> Capabilities:
+        """What this configured instance can do."""
+
+    @property
+    def account(self) -> str:
+        """Whose jobs these are: with the name it is a job's key. No secret, and the same for every key of one account."""
+        return "default"
+
+    @abstractmethod
+    def submit(self, order: Order) -> RemoteJob:
+        """Make exactly one create call, tagged with `order.ref`.
+
+        Raises:
+            BackendError: `Rejected`, `AuthError`, … when nothing was created for certain; a `Transient` one when that is not known.
+        """
+
+    @abstractmethod
+    def find(self, order: Order) -> Found:
+        """List the jobs that carry `order.ref`, matched here and not only by the server's filter."""
+
+    @abstractmethod
+    def poll(self, job_id: str) -> Snapshot:
+        """Observe a job once. A status without mapping is `Status.UNKNOWN`."""
+
+    @abstractmethod
+    def cancel(self, job_id: str) -> None:
+        """Ask for the end of a job; asking again, or asking an ended one, is no error."""
+
+    def check(self, spec: TrainingSpec, data: Sequence[LocalFile]) -> list[Finding]:  # noqa: ARG002 - a default
+        """Find what this backend would refuse or silently change; reads only."""
+        return []
+
+    def quote(self, spec: TrainingSpec, stats: DataStats) -> Quote:  # noqa: ARG002 - a default
+        """Say what a run will take; reads only."""
+        return Quote()
+
+    def upload(self, file: LocalFile) -> RemoteFile:
+        """Send one file; core calls it once for the same bytes and account."""
+        self._refuse("upload", file.path.name)
+
+    def find_file(self, sha256: str) -> RemoteFile | None:  # noqa: ARG002 - a default
+        """Look for a file by its hash, if the backend can."""
+        return None
+
+    def events(self, job_id: str, after: str | None = None) -> list[Event]:
+        """Give the events after the cursor `after` (an event's id), oldest first."""
+        self._refuse("events", job_id, after)
+
+    def metrics(self, job_id: str, after: int | None = None) -> list[Metric]:
+        """Give the metrics after step `after`, oldest first."""
+        self._refuse("metrics", job_id, after)
+
+    def checkpoints(self, job_id: str) -> list[Checkpoint]:
+        """Give the checkpoints that exist, oldest first."""
+        self._refuse("checkpoints", job_id)
+
+    def pause(self, job_id: str) -> None:
+        """Ask for a checkpoint and a stop that `resume` can undo."""
+        self._refuse("pause", job_id)
+
+    def resume(self, job_id: str) -> None:
+        """Go on from the last checkpoint."""
+        self._refuse("resume", job_id)
+
+    def delete_model(self, model: ModelRef) -> None:
+        """Delete what a run produced."""
+        self._refuse("delete_model", model.id)
+
+    def deploy(self, order: DeployOrder) -> RemoteDeployment:
+        """Start a host for a model; the same `order.ref` again gives the same host."""
+        self._refuse("deploy", order.ref)
+
+    def poll_deployment(self, deployment_id: str) -> RemoteDeployment:
+        """Observe a host once; `gone` only where the provider says that it does not exist."""
+        self._refuse("deploy", deployment_id)
+
+    def undeploy(self, deployment_id: str) -> None:
+        """Ask for the end of a host; asking again is no error."""
+        self._refuse("deploy", deployment_id)
+
+    def address(self, model: ModelRef) -> Address:
+        """Say where a model answers without a deployment of its own."""
+        self._refuse("address", model.id)
+
+    def translate(self, error: Exception) -> AnytuneError | None:  # noqa: ARG002 - a default
+        """Turn a vendor's exception into ours, or None to let core go by its HTTP status."""
+        return None
+
+    def close(self) -> None:
+        """Give back connections; the instance is not used afterwards."""
+        return
+
+    def _refuse(self, verb: str, *_: object) -> NoReturn:
+        raise Unsupported(
+            f"Backend {self.name!r} cannot {verb.replace('_', ' ')}.", fix="`anytune backends` shows what each one can do.", backend=self.name
+        )

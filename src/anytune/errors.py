@@ -1,0 +1,235 @@
+"""The errors of anytune, and nothing else: this is the lowest floor of the house.
+
+```text
+AnytuneError
+├── ConfigError (ValueError)              a setting, profile or spec is wrong
+│   └── JobConflict                       same name, other spec: refused, with both differences
+├── DataError (ValueError)                rows are wrong; `findings` carry the row numbers
+├── BudgetExceeded [Terminal]             the quote or the bill is over the budget
+├── BackendMissing (ImportError)          no such backend is installed, or it is broken
+├── WaitTimeout (TimeoutError)            the caller's patience ended; the job goes on
+├── LedgerError                           the ledger cannot be opened, read or written
+├── SubmitInDoubt [Transient]             one create was sent and its reply was lost
+├── DeploymentFailed [Terminal]           the host never became ready; the reason and the log
+├── MalformedReply [Transient]            an endpoint answered with something that is no reply
+└── BackendError                          the provider said no, or could not be asked
+    ├── AuthError [Terminal]              key or permission
+    ├── RateLimited [Transient]           `retry_after` seconds, if the provider said so
+    ├── QuotaExceeded [Terminal]          no credit left; waiting does not help
+    ├── NotFound (LookupError) [Terminal]
+    ├── Rejected [Terminal]               the provider understood the request and refused it
+    ├── Unreachable [Transient]           connection lost, timeout, 5xx: the outcome is unknown
+    ├── FineTuningUnavailable [Terminal]  this account, model or date cannot be tuned any more
+    ├── JobFailed [Terminal]              failed or cancelled; `snapshot` says why
+    └── Unsupported (NotImplementedError) [Terminal]   this backend has no such ability
+```
+
+`Transient` and `Terminal` are markers beside the tree: the first may go away when the same call is made again, the second will not. An error
+without a marker concerns the caller's own input.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from anytune.values import Finding, Snapshot
+
+__all__ = [
+    "AnytuneError",
+    "AuthError",
+    "BackendError",
+    "BackendMissing",
+    "BudgetExceeded",
+    "ConfigError",
+    "DataError",
+    "DeploymentFailed",
+    "FineTuningUnavailable",
+    "JobConflict",
+    "JobFailed",
+    "LedgerError",
+    "MalformedReply",
+    "NotFound",
+    "QuotaExceeded",
+    "RateLimited",
+    "Rejected",
+    "SubmitInDoubt",
+    "Terminal",
+    "Transient",
+    "Unreachable",
+    "Unsupported",
+    "WaitTimeout",
+    "redact",
+]
+
+_SECRET = re.compile(
+    r"(?i)\b(?:(?:sk|hf|rk|pk|api|key)[-_][a-z0-9_\-]{8,}|bearer\s+[a-z0-9._\-]{8,}|eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*)"
+    r"|(?<=://)[^/\s:@]*:[^/\s@]+(?=@)"
+)
+
+
+def redact(text: str) -> str:
+    """Replace what looks like a key, a bearer token or a URL's password by `[redacted]`.
+
+    Providers echo keys in their error texts (seen with a 401 on 2026-11-22), so every text from outside passes through here before it is
+    raised, stored or logged.
+
+    Example:
+        >>> redact("Incorrect API key provided: sk-proj-abcdefgh12345678")
+        'Incorrect API key provided: [redacted]'
+    """
+    return _SECRET.sub("[redacted]", text)
+
+
+class Transient(Exception):  # noqa: N818 - a marker, not an error of its own
+    """Marks an error that the same call may not meet again: retrying reads is sensible."""
+
+
+class Terminal(Exception):  # noqa: N818 - a marker, not an error of its own
+    """Marks an error that the same call will meet again: retrying is pointless."""
+
+
+class AnytuneError(Exception):
+    """What every error of anytune is.
+
+    Args:
+        message: What happened, to which row, key or job. Secrets are redacted.
+        fix: The next step for the person who reads it; it ends the text.
+        backend: Name of the backend concerned.
+        job_id: anytune's id of the job concerned.
+        raw: The provider's reply, redacted and cut to 2,000 characters.
+    """
+
+    def __init__(
+        self, message: str, *, fix: str = "", backend: str | None = None, job_id: str | None = None, raw: object = None
+    ) -> None:
+        """Keep the parts as attributes, so that callers need not read the text."""
+        self.message = redact(message)
+        self.fix = redact(fix)
+        self.backend = backend
+        self.job_id = job_id
+        self.raw = None if raw is None else redact(str(raw))[:2000]
+        super().__init__(self.message)
+
+    def __str__(self) -> str:
+        """Give the message, then the next step."""
+        return f"{self.message} {self.fix}".strip()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle by state: subclasses have keyword arguments that `Exception` would forget."""
+        return _rebuild, (type(self), self.message, dict(self.__dict__))
+
+    def at(self, *, backend: str | None = None, job_id: str | None = None) -> Self:
+        """Name the backend and job where the raiser could not know them; what is known already stays."""
+        self.backend = self.backend or backend
+        self.job_id = self.job_id or job_id
+        return self
+
+
+def _rebuild(cls: type[AnytuneError], message: str, state: dict[str, Any]) -> AnytuneError:
+    error = cls.__new__(cls, message)
+    error.__dict__.update(state)
+    return error
+
+
+class ConfigError(AnytuneError, ValueError):
+    """A setting, a profile or a spec is wrong; the text names the key."""
+
+
+class JobConflict(ConfigError):
+    """The name is taken by a job with another spec; `differences` maps each field to (theirs, yours)."""
+
+    def __init__(self, message: str, *, differences: dict[str, tuple[object, object]], **details: Any) -> None:
+        """Keep the differences, so that a program can show them its own way."""
+        super().__init__(message, **details)
+        self.differences = differences
+
+
+class DataError(AnytuneError, ValueError):
+    """Training data cannot be used; `findings` name every row concerned."""
+
+    def __init__(self, message: str, *, findings: Sequence[Finding] = (), **details: Any) -> None:
+        """Keep the findings."""
+        super().__init__(message, **details)
+        self.findings = tuple(findings)
+
+
+class BudgetExceeded(AnytuneError, Terminal):
+    """The quote, or what was spent over all attempts, is over the budget."""
+
+
+class BackendMissing(AnytuneError, ImportError):
+    """No backend of that name is installed, or it is and cannot be imported."""
+
+
+class WaitTimeout(AnytuneError, TimeoutError):
+    """`wait` gave up; the job itself goes on."""
+
+
+class LedgerError(AnytuneError):
+    """The ledger cannot be opened, is of a newer anytune, or refused a write."""
+
+
+class SubmitInDoubt(AnytuneError, Transient):
+    """A create was sent, its reply was lost, and the provider could not yet be asked whether it took effect."""
+
+
+class DeploymentFailed(AnytuneError, Terminal):
+    """A deployment never became ready, or vanished."""
+
+
+class MalformedReply(AnytuneError, Transient):
+    """An endpoint answered with something other than a reply of its protocol (HTML, a cut JSON, no choices)."""
+
+
+class BackendError(AnytuneError):
+    """The provider refused, failed or could not be reached."""
+
+
+class AuthError(BackendError, Terminal):
+    """The key is missing, wrong or lacks a permission."""
+
+
+class RateLimited(BackendError, Transient):
+    """Too many requests; `retry_after` is in seconds, or None where the provider did not say."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None, **details: Any) -> None:
+        """Keep the wait the provider asked for."""
+        super().__init__(message, **details)
+        self.retry_after = retry_after
+
+
+class QuotaExceeded(BackendError, Terminal):
+    """No credit or no slots are left."""
+
+
+class NotFound(BackendError, LookupError, Terminal):
+    """The provider, or the ledger, knows no such job, model, file or deployment."""
+
+
+class Rejected(BackendError, Terminal):
+    """The provider understood the request and refused it; nothing was created."""
+
+
+class Unreachable(BackendError, Transient):
+    """The connection broke, timed out or gave a 5xx: whether a write took effect is unknown."""
+
+
+class FineTuningUnavailable(BackendError, Terminal):
+    """This account, model or date cannot be tuned (any more)."""
+
+
+class JobFailed(BackendError, Terminal):
+    """The job ended without a model; `snapshot` is the last observation."""
+
+    def __init__(self, message: str, *, snapshot: Snapshot | None = None, **details: Any) -> None:
+        """Keep the last observation."""
+        super().__init__(message, **details)
+        self.snapshot = snapshot
+
+
+class Unsupported(BackendError, NotImplementedError, Terminal):
+    """This backend, model or machine has no such ability."""

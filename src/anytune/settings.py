@@ -1,0 +1,88 @@
+"""How a setting gets its right name: aliases are accepted and echoed, unknown names are refused with the nearest right one."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+
+from anytune.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pydantic import ModelWrapValidatorHandler
+
+__all__ = ["Settings", "nearest"]
+
+
+def nearest(word: str, known: list[str]) -> str | None:
+    """Find the known word most like `word`, or None where none is near (difflib ratio under 0.6).
+
+    Example:
+        >>> nearest("lerning_rate", ["learning_rate", "seed"])
+        'learning_rate'
+    """
+    return next(iter(difflib.get_close_matches(word, known, n=1)), None)
+
+
+class Settings(BaseModel):
+    """Base of all that a user writes: frozen, and helpful about names.
+
+    Attributes:
+        aliases: Other libraries' names for the same thing, mapped to ours. Only exact synonyms belong here.
+        refused: Names that look like synonyms and are not, each with what to do instead.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, use_attribute_docstrings=True)
+
+    aliases: ClassVar[Mapping[str, str]] = {}
+    refused: ClassVar[Mapping[str, str]] = {}
+
+    _renamed: dict[str, str] = {}
+
+    def __init__(self, /, **settings: Any) -> None:
+        """Validate, and say what is wrong as a `ConfigError` that names the key."""
+        try:
+            super().__init__(**settings)
+        except ValidationError as error:
+            raise _explained(error, type(self)) from None
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _take_aliases(cls, raw: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        if not isinstance(raw, dict):
+            return handler(raw)
+        renamed = {name: cls.aliases[name] for name in raw if name in cls.aliases}
+        for name, canonical in renamed.items():
+            if canonical in raw:
+                raise ConfigError(f"`{name}` and `{canonical}` are the same setting.", fix=f"Keep `{canonical}`.")
+        for name in raw:
+            if name in cls.refused:
+                raise ConfigError(f"`{name}` is not a setting of {cls.__name__}.", fix=cls.refused[name])
+        settings = handler({renamed.get(name, name): value for name, value in raw.items()})
+        settings._renamed = renamed  # noqa: SLF001 - our own new instance
+        return settings
+
+    @property
+    def renamed(self) -> dict[str, str]:
+        """Aliases that were given, each with the canonical name it was taken as."""
+        return dict(self._renamed)
+
+
+def _explained(error: ValidationError, cls: type[Settings]) -> ConfigError:
+    first = error.errors(include_url=False)[0]
+    cause = first.get("ctx", {}).get("error")
+    if isinstance(cause, ConfigError):
+        return cause
+    path = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        guess = nearest(path, [*cls.model_fields, *cls.aliases])
+        fix = f"Did you mean `{cls.aliases.get(guess, guess)}`?" if guess else f"Known: {', '.join(cls.model_fields)}."
+        return ConfigError(f"Unknown setting `{path}` of {cls.__name__}.", fix=fix)
+    count = error.error_count()
+    more = "" if count == 1 else f" (and {count - 1} more)"
+    return ConfigError(
+        f"`{path}` of {cls.__name__}: {first['msg']}{more}.", fix="Correct the value; docs/reference/spec.md lists each setting."
+    )

@@ -1,0 +1,294 @@
+"""The spec: everything that defines a run, as frozen values with Hugging Face's names. It knows no backend."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+import pydantic
+from pydantic import Field, field_validator
+
+from anytune.errors import ConfigError
+from anytune.settings import Settings
+
+__all__ = ["DPO", "SFT", "Adapter", "Budget", "Full", "LoRA", "Method", "QLoRA", "TrainingSpec", "spec_hash"]
+
+HASH_VERSION = 1
+"""Changes only when the rule of `spec_hash` does; a frozen test holds every released version's hashes."""
+
+_NOT_OUTCOME = frozenset({"save_steps", "save_total_limit", "logging_steps", "eval_steps", "report_to"})
+
+
+class Hyperparameters(Settings):
+    """What every method shares. None means: the backend chooses, and the choice is stored beside the job."""
+
+    aliases: ClassVar = {
+        "n_epochs": "num_train_epochs",
+        "epochs": "num_train_epochs",
+        "lr": "learning_rate",
+        "max_seq_length": "max_length",
+        "max_seq_len": "max_length",
+        "cutoff_len": "max_length",
+        "block_size": "max_length",
+        "warmup_ratio": "warmup_steps",
+        "scheduler": "lr_scheduler_type",
+        "gradient_accumulation": "gradient_accumulation_steps",
+        "random_seed": "seed",
+    }
+    refused: ClassVar = {
+        "train_batch_size": "Say `per_device_train_batch_size` (rows on one device) or `batch_size` (rows a step, hosted backends).",
+        "micro_batch_size": "Say `per_device_train_batch_size`.",
+    }
+
+    num_train_epochs: float | None = Field(default=None, gt=0, le=1000)
+    """Passes over the training rows. OpenAI's name: `n_epochs`."""
+    max_steps: int | None = Field(default=None, gt=0)
+    """Optimiser steps; when set, it ends the run before `num_train_epochs` does."""
+    learning_rate: float | None = Field(default=None, gt=0, lt=10)
+    """Absolute peak learning rate. Hosted backends that only know a multiplier list it as lost."""
+    learning_rate_multiplier: float | Literal["auto"] | None = Field(default=None)
+    """OpenAI's multiplier of its own base rate; not a learning rate."""
+    per_device_train_batch_size: int | None = Field(default=None, gt=0)
+    """Rows in one forward pass on one device."""
+    gradient_accumulation_steps: int | None = Field(default=None, gt=0)
+    """Forward passes an optimiser step."""
+    batch_size: int | Literal["auto"] | None = Field(default=None)
+    """OpenAI's global rows a step; not `per_device_train_batch_size`."""
+    warmup_steps: float | None = Field(default=None, ge=0)
+    """Steps of warm-up; below 1 it is a share of all steps."""
+    lr_scheduler_type: Literal["linear", "cosine", "constant", "constant_with_warmup"] | None = None
+    """How the learning rate moves after warm-up."""
+    weight_decay: float | None = Field(default=None, ge=0, lt=1)
+    """AdamW's weight decay."""
+    max_grad_norm: float | None = Field(default=None, gt=0)
+    """Gradients are clipped to this norm."""
+    max_length: int | None = Field(default=None, ge=8)
+    """Tokens of the longest row. What happens to longer ones: `overlong`."""
+    overlong: Literal["error", "drop", "truncate"] = "error"
+    """Rows over `max_length`: refuse the job, leave them out, or cut their end off. What was done is counted."""
+    packing: bool | None = None
+    """Put several rows into one sequence; only where the attention kernel keeps them apart."""
+    seed: int | None = Field(default=None, ge=0, le=2**31 - 1)
+    """Of weights, dropout and row order."""
+    save_steps: int | None = Field(default=None, gt=0)
+    """Optimiser steps between two checkpoints."""
+    save_total_limit: int | None = Field(default=None, gt=0)
+    """Checkpoints that are kept; older ones are deleted."""
+    logging_steps: int | None = Field(default=None, gt=0)
+    """Optimiser steps between two metrics."""
+    eval_steps: int | None = Field(default=None, gt=0)
+    """Optimiser steps between two losses on the validation rows."""
+    report_to: tuple[str, ...] | None = None
+    """Experiment trackers of transformers (`wandb`, `mlflow`, `trackio`); none unless named."""
+
+
+class SFT(Hyperparameters):
+    """Supervised tuning: the model learns the assistant's turns.
+
+    Example:
+        >>> SFT(n_epochs=2).num_train_epochs
+        2.0
+    """
+
+    type: Literal["sft"] = "sft"
+
+
+class DPO(Hyperparameters):
+    """Direct preference optimisation: the model learns to prefer one answer over another."""
+
+    type: Literal["dpo"] = "dpo"
+    beta: float | Literal["auto"] | None = None
+    """How strongly the tuned model is held to the base model; TRL's default is 0.1."""
+
+
+Method = Annotated[SFT | DPO, Field(discriminator="type")]
+
+
+class LoRA(Settings):
+    """Low-rank adapters on a frozen base."""
+
+    aliases: ClassVar = {
+        "lora_r": "r",
+        "rank": "r",
+        "alpha": "lora_alpha",
+        "dropout": "lora_dropout",
+        "lora_target_modules": "target_modules",
+    }
+
+    type: Literal["lora"] = "lora"
+    r: int | None = Field(default=None, gt=0)
+    """Rank."""
+    lora_alpha: int | None = Field(default=None, gt=0)
+    """Scale; the update is multiplied by `lora_alpha / r`."""
+    lora_dropout: float | None = Field(default=None, ge=0, lt=1)
+    """Dropout on the adapter's input."""
+    target_modules: str | tuple[str, ...] | None = None
+    """Modules that get an adapter; `all-linear` for every linear layer but the head."""
+
+
+class QLoRA(LoRA):
+    """LoRA on a base held in 4 bits; needs a GPU."""
+
+    type: Literal["qlora"] = "qlora"  # type: ignore[assignment]
+
+
+class Full(Settings):
+    """All weights are trained."""
+
+    type: Literal["full"] = "full"
+
+
+Adapter = Annotated[LoRA | QLoRA | Full, Field(discriminator="type")]
+
+
+class Budget(Settings):
+    """What a run may take, over all its attempts."""
+
+    max_cost_usd: float | None = Field(default=None, gt=0)
+    """US dollars."""
+    max_minutes: float | None = Field(default=None, gt=0)
+    """Wall-clock minutes of training."""
+
+
+class TrainingSpec(Settings):
+    """Everything that defines a run.
+
+    Example:
+        >>> TrainingSpec(backend="trl", model="starter", train="rows.jsonl", method={"type": "sft"}).method.type
+        'sft'
+    """
+
+    aliases: ClassVar = {
+        "train_file": "train",
+        "training_file": "train",
+        "validation_file": "validation",
+        "valid": "validation",
+        "base_model": "model",
+    }
+    refused: ClassVar = {
+        "hyperparameters": "Put them into `method`, such as `method: {type: sft, num_train_epochs: 2}`.",
+        "learning_rate": "Hyperparameters belong into `method`.",
+        "api_key": "Secrets come from the environment or from a profile, never from a spec.",
+    }
+
+    backend: str
+    """An installed backend, or a profile of anytune.toml."""
+    model: str | dict[str, str]
+    """What is tuned: one id or path, or one for each backend."""
+    train: Path
+    """File of training rows."""
+    validation: Path | None = None
+    """File of validation rows."""
+    method: Method = Field(default_factory=SFT)
+    """What is learned, with its hyperparameters."""
+    adapter: Adapter | None = None
+    """Which weights are trained; None leaves it to the backend."""
+    name: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+    """What the job is called: with the backend's account it is the job's key. None takes the data file's name."""
+    budget: Budget | None = None
+    """Limits in money and time."""
+    strict: bool = False
+    """Refuse what the target has no word for, instead of warning."""
+
+    @field_validator("method", "adapter", mode="before")
+    @classmethod
+    def _word_is_type(cls, value: Any) -> Any:
+        return {"type": value} if isinstance(value, str) else value
+
+    def model_for(self, backend: str) -> str:
+        """Give the model's id for one backend.
+
+        Raises:
+            ConfigError: The spec names models, but none for this backend.
+        """
+        if isinstance(self.model, str):
+            return self.model
+        try:
+            return self.model[backend]
+        except KeyError:
+            raise ConfigError(
+                f"`model` names no model for backend {backend!r}, only for {', '.join(sorted(self.model))}.",
+                fix=f"Add `{backend}: <model id>`.",
+            ) from None
+
+    @property
+    def job_name(self) -> str:
+        """The name given, or the training file's name without its ending."""
+        return self.name or self.train.name.split(".")[0]
+
+    def aliases_used(self) -> dict[str, str]:
+        """Aliases given anywhere in the spec, each with its canonical name."""
+        parts = (self, self.method, self.adapter, self.budget)
+        return {alias: name for part in parts if part is not None for alias, name in part.renamed.items()}
+
+    def settings(self) -> dict[str, Any]:
+        """Give the settings of method and adapter that were set, by their dotted names (`adapter.r`)."""
+        found = {name: getattr(self.method, name) for name in sorted(self.method.model_fields_set - {"type"})}
+        if self.adapter is not None:
+            found["adapter.type"] = self.adapter.type
+            found |= {f"adapter.{name}": getattr(self.adapter, name) for name in sorted(self.adapter.model_fields_set - {"type"})}
+        return {name: value for name, value in found.items() if value is not None}
+
+    @classmethod
+    def read(cls, path: Path) -> TrainingSpec:
+        """Read a spec from a YAML file; data paths in it are relative to the file.
+
+        Raises:
+            ConfigError: The file is missing, is no YAML mapping, or a key is wrong.
+        """
+        raw = _yaml(path)
+        spec = cls(**raw)
+        folder = path.resolve().parent
+        moved: dict[str, Any] = {"train": folder / spec.train}
+        if spec.validation is not None:
+            moved["validation"] = folder / spec.validation
+        return spec.model_copy(update=moved)
+
+
+def outcome(spec: TrainingSpec, *, model: str, data: dict[str, str]) -> dict[str, Any]:
+    """Give what identifies a run: the fields that were set and change what is learned, the resolved model, the data's sha256 by role."""
+    method = {"type": spec.method.type} | {
+        name: getattr(spec.method, name) for name in spec.method.model_fields_set - _NOT_OUTCOME - {"type"} if getattr(spec.method, name) is not None
+    }
+    found: dict[str, Any] = {"data": dict(sorted(data.items())), "method": method, "model": model}
+    if spec.adapter is not None:
+        adapter = {name: getattr(spec.adapter, name) for name in spec.adapter.model_fields_set if getattr(spec.adapter, name) is not None}
+        found["adapter"] = {"type": spec.adapter.type} | adapter
+    plain: dict[str, Any] = json.loads(json.dumps(found, sort_keys=True))
+    return plain
+
+
+def spec_hash(spec: TrainingSpec, *, model: str, data: dict[str, str]) -> str:
+    """Hash what identifies a run, as `<version>:<sha256>`.
+
+    Adding a default, a tracker, the budget or another path to the same bytes never changes it.
+
+    Args:
+        spec: The spec.
+        model: The model's id, resolved for the backend.
+        data: sha256 of the data by role (`train`, `validation`).
+    """
+    canonical = json.dumps(outcome(spec, model=model, data=data), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return f"{HASH_VERSION}:{hashlib.sha256(canonical.encode()).hexdigest()}"
+
+
+def _yaml(path: Path) -> dict[str, Any]:
+    import yaml  # noqa: PLC0415 - only specs from files need it
+
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"Cannot read the spec {path}: {error.strerror}.", fix="Check the path.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not YAML: {str(error).splitlines()[0]}.", fix="See docs/reference/spec.md for an example.") from error
+    if not isinstance(raw, dict):
+        raise ConfigError(f"{path} holds no settings.", fix="Start with `backend:`, `model:` and `train:`.")
+    return raw
+
+
+def json_schema() -> dict[str, Any]:
+    """Give the JSON Schema (draft 2020-12) of a spec file, as published in docs/reference/spec.schema.json."""
+    schema = pydantic.TypeAdapter(TrainingSpec).json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "anytune spec"} | schema

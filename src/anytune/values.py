@@ -1,0 +1,190 @@
+"""Plain values that every floor may carry: frozen, serialisable, without behaviour beyond their own fields."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+__all__ = [
+    "Address",
+    "Checkpoint",
+    "Event",
+    "Finding",
+    "Metric",
+    "ModelRef",
+    "Quote",
+    "Snapshot",
+    "Status",
+    "Value",
+    "now",
+]
+
+
+def now() -> datetime:
+    """Give the current time with its zone (UTC)."""
+    return datetime.now(UTC)
+
+
+class Value(BaseModel):
+    """A frozen record that refuses unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+
+class Status(StrEnum):
+    """Where a job is: `submitting → queued → running ⇄ paused → succeeded | failed | cancelled`.
+
+    `unknown` is reported as unknown: it never means failed or gone, and any later observation may replace it.
+    """
+
+    SUBMITTING = "submitting"
+    QUEUED = "queued"
+    RUNNING = "running"
+    PAUSED = "paused"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    UNKNOWN = "unknown"
+
+    @property
+    def terminal(self) -> bool:
+        """Tell whether the status can never change again."""
+        return self in {Status.SUCCEEDED, Status.FAILED, Status.CANCELLED}
+
+
+class Finding(Value):
+    """One thing that preflight or a check found.
+
+    Attributes:
+        severity: `error` stops a job, `warning` and `info` do not.
+        code: A short stable name, for programs and for the docs.
+        message: What is wrong, for a person.
+        fix: What to do about it.
+        row: 1-based line of a JSONL file, where one row is concerned.
+        rows: All lines, where several are.
+        message_index: 0-based index into the row's `messages`, where one is concerned.
+    """
+
+    severity: Literal["error", "warning", "info"]
+    code: str
+    message: str
+    fix: str = ""
+    row: int | None = None
+    rows: tuple[int, ...] = ()
+    message_index: int | None = None
+
+
+class Quote(Value):
+    """What a run will take, as far as it can be known; None where it cannot.
+
+    Attributes:
+        tokens: Tokens that will be read in training, over all epochs.
+        cost_usd: Price in US dollars.
+        minutes: Wall-clock minutes of training.
+        memory_bytes: Peak memory.
+        basis: How the figures were found ("measured …", "estimated from …", "prices read on …").
+    """
+
+    tokens: int | None = None
+    cost_usd: float | None = None
+    minutes: float | None = None
+    memory_bytes: int | None = None
+    basis: str = ""
+
+
+class Address(Value):
+    """Where an OpenAI-compatible endpoint answers.
+
+    Attributes:
+        base_url: URL up to and including `/v1`.
+        model: The name to send as `model`.
+        credential: The bearer token, never shown by `repr`.
+    """
+
+    base_url: str
+    model: str
+    credential: SecretStr | None = None
+
+
+class ModelRef(Value):
+    """What a run produced.
+
+    Attributes:
+        id: A hosted model's id, or the absolute path of a local model's folder (its merged weights).
+        base_model: What was tuned.
+        artifacts: Absolute local paths by kind: `merged`, `adapter`, `card`, `parity`.
+        missing: Kinds of artifacts that were made and are not there any more.
+    """
+
+    id: str
+    base_model: str | None = None
+    artifacts: dict[str, str] = Field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+
+
+class Snapshot(Value):
+    """One observation of a remote job.
+
+    Attributes:
+        id: The backend's id of the job.
+        status: The mapped status; a word the backend does not know is `unknown`.
+        step: Optimiser steps done.
+        total_steps: Optimiser steps planned.
+        tokens_per_second: Training throughput over the last logged interval.
+        eta_s: Seconds to the end, as estimated by whoever trains.
+        cost_usd: Spent so far.
+        error: Why it failed, with the last lines of its log; empty otherwise.
+        model: What was produced, once succeeded.
+        host: The machine that a local job runs on.
+        raw: The reply as it came, without secrets.
+    """
+
+    id: str
+    status: Status
+    step: int | None = None
+    total_steps: int | None = None
+    tokens_per_second: float | None = None
+    eta_s: float | None = None
+    cost_usd: float | None = None
+    error: str = ""
+    model: ModelRef | None = None
+    host: str | None = None
+    observed_at: datetime = Field(default_factory=now)
+    raw: dict[str, Any] = Field(default_factory=dict)
+
+
+class Event(Value):
+    """Something that happened to a job, in the backend's words.
+
+    Attributes:
+        id: The backend's cursor: unique in the job, and sortable where the backend's are.
+        level: `info`, `warning` or `error`.
+        data: Numbers and names that belong to it; never row text or prompts.
+    """
+
+    id: str
+    at: datetime
+    message: str
+    level: Literal["info", "warning", "error"] = "info"
+    data: dict[str, Any] = Field(default_factory=dict)
+
+
+class Metric(Value):
+    """The numbers of one training step, by the trainer's names (`loss`, `learning_rate`, `eval_loss`, `tokens_per_second`, …)."""
+
+    step: int
+    at: datetime
+    values: dict[str, float]
+
+
+class Checkpoint(Value):
+    """A state of the model on the way: `model` is an id or a path that can be deployed or continued from."""
+
+    id: str
+    step: int
+    model: str
+    metrics: dict[str, float] = Field(default_factory=dict)
+    created_at: datetime | None = None
