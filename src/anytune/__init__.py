@@ -35,7 +35,32 @@ _HOMES = {
     "AnytuneError": "anytune.errors",
 }
 
-__all__ = ["__version__", *_HOMES]  # noqa: PLE0604 - strings, built from the table above
+__all__ = [
+    "DPO",
+    "SFT",
+    "AnytuneError",
+    "Backend",
+    "Budget",
+    "Capabilities",
+    "Checkpoint",
+    "Deployment",
+    "Endpoint",
+    "Event",
+    "Finding",
+    "FineTuneJob",
+    "Full",
+    "LoRA",
+    "Metric",
+    "Preflight",
+    "QLoRA",
+    "Quote",
+    "Reply",
+    "Snapshot",
+    "Status",
+    "TrainingSpec",
+    "TunedModel",
+    "__version__",
+]
 
 if TYPE_CHECKING:
     from anytune.backend import Backend, Capabilities

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from datetime import datetime  # noqa: TC003 - pydantic reads it
-from pathlib import Path  # noqa: TC003 - pydantic reads it
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NoReturn
 
 from pydantic import Field
 
 from anytune.errors import AnytuneError, Unsupported
 from anytune.spec import TrainingSpec  # noqa: TC001 - pydantic reads it
-from anytune.values import Address, Finding, ModelRef, Quote, Snapshot, Status, Value
+from anytune.values import Address, DataStats, Finding, LocalFile, ModelRef, Quote, Snapshot, Status, Value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,35 +67,12 @@ class Capabilities(Value):
     min_rows: int = 1
 
 
-class LocalFile(Value):
-    """A file on its way up: `sha256` is of its bytes, in hex."""
-
-    path: Path
-    sha256: str
-    size_bytes: int
-    role: Literal["train", "validation"]
-
-
 class RemoteFile(Value):
     """A file that the backend holds; `id` is the backend's."""
 
     id: str
     sha256: str
     size_bytes: int
-
-
-class DataStats(Value):
-    """What is known of the data before it is sent.
-
-    Attributes:
-        rows: Training rows.
-        validation_rows: Validation rows.
-        tokens: Tokens in one pass over the training rows, where they were counted.
-    """
-
-    rows: int
-    validation_rows: int = 0
-    tokens: int | None = None
 
 
 class Order(Value):
@@ -288,5 +264,7 @@ class Backend(ABC):
 
     def _refuse(self, verb: str, *_: object) -> NoReturn:
         raise Unsupported(
-            f"Backend {self.name!r} cannot {verb.replace('_', ' ')}.", fix="`anytune backends` shows what each one can do.", backend=self.name
+            f"Backend {self.name!r} cannot {verb.replace('_', ' ')}.",
+            fix="`anytune backends` shows what each one can do.",
+            backend=self.name,
         )

@@ -3,7 +3,7 @@
 ```text
 AnytuneError
 ├── ConfigError (ValueError)              a setting, profile or spec is wrong
-│   └── JobConflict                       same name, other spec: refused, with both differences
+│   └── JobConflict                       same name, other spec; both are shown
 ├── DataError (ValueError)                rows are wrong; `findings` carry the row numbers
 ├── BudgetExceeded [Terminal]             the quote or the bill is over the budget
 ├── BackendMissing (ImportError)          no such backend is installed, or it is broken
@@ -103,9 +103,7 @@ class AnytuneError(Exception):
         raw: The provider's reply, redacted and cut to 2,000 characters.
     """
 
-    def __init__(
-        self, message: str, *, fix: str = "", backend: str | None = None, job_id: str | None = None, raw: object = None
-    ) -> None:
+    def __init__(self, message: str, *, fix: str = "", backend: str | None = None, job_id: str | None = None, raw: object = None) -> None:
         """Keep the parts as attributes, so that callers need not read the text."""
         self.message = redact(message)
         self.fix = redact(fix)
@@ -131,6 +129,7 @@ class AnytuneError(Exception):
 
 def _rebuild(cls: type[AnytuneError], message: str, state: dict[str, Any]) -> AnytuneError:
     error = cls.__new__(cls, message)
+    error.args = (message,)  # OSError's kind (WaitTimeout) takes its arguments in __init__ only
     error.__dict__.update(state)
     return error
 

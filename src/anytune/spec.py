@@ -250,7 +250,9 @@ class TrainingSpec(Settings):
 def outcome(spec: TrainingSpec, *, model: str, data: dict[str, str]) -> dict[str, Any]:
     """Give what identifies a run: the fields that were set and change what is learned, the resolved model, the data's sha256 by role."""
     method = {"type": spec.method.type} | {
-        name: getattr(spec.method, name) for name in spec.method.model_fields_set - _NOT_OUTCOME - {"type"} if getattr(spec.method, name) is not None
+        name: getattr(spec.method, name)
+        for name in spec.method.model_fields_set - _NOT_OUTCOME - {"type"}
+        if getattr(spec.method, name) is not None
     }
     found: dict[str, Any] = {"data": dict(sorted(data.items())), "method": method, "model": model}
     if spec.adapter is not None:
@@ -283,7 +285,7 @@ def _yaml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"Cannot read the spec {path}: {error.strerror}.", fix="Check the path.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not YAML: {str(error).splitlines()[0]}.", fix="See docs/reference/spec.md for an example.") from error
-    if not isinstance(raw, dict):
+    if not isinstance(raw, dict) or not all(isinstance(name, str) for name in raw):
         raise ConfigError(f"{path} holds no settings.", fix="Start with `backend:`, `model:` and `train:`.")
     return raw
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from enum import StrEnum
+from pathlib import Path  # noqa: TC003 - pydantic reads it
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
@@ -11,8 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 __all__ = [
     "Address",
     "Checkpoint",
+    "DataStats",
     "Event",
     "Finding",
+    "LocalFile",
     "Metric",
     "ModelRef",
     "Quote",
@@ -107,6 +110,29 @@ class Address(Value):
     base_url: str
     model: str
     credential: SecretStr | None = None
+
+
+class LocalFile(Value):
+    """A file on its way up: `sha256` is of its bytes, in hex."""
+
+    path: Path
+    sha256: str
+    size_bytes: int
+    role: Literal["train", "validation"]
+
+
+class DataStats(Value):
+    """What is known of the data before it is sent.
+
+    Attributes:
+        rows: Training rows.
+        validation_rows: Validation rows.
+        tokens: Tokens in one pass over the training rows, where they were counted.
+    """
+
+    rows: int
+    validation_rows: int = 0
+    tokens: int | None = None
 
 
 class ModelRef(Value):

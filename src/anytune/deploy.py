@@ -1,0 +1,273 @@
+"""Hosting a model: a deployment has an owner, an hourly cost and a time to live, and ends when the `with` block does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+from anytune.backend import DeployOrder, RemoteDeployment
+from anytune.errors import ConfigError, DeploymentFailed, NotFound, Transient, WaitTimeout
+from anytune.infer import Endpoint
+from anytune.model import TunedModel
+from anytune.paths import host
+from anytune.runtime import Runtime, runtime
+from anytune.values import ModelRef, now
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from anytune.backend import Backend
+    from anytune.ledger import DeploymentRow
+
+__all__ = ["Deployment"]
+
+READY_TIMEOUT_S = 900.0
+"""How long a host may take until it answers: engines load weights, hosted ones queue for machines."""
+
+STOP_TIMEOUT_S = 120.0
+
+POLL_S = 0.5
+
+
+class Deployment:
+    """A running host of one model.
+
+    Example:
+        ```python
+        with tuned.deploy(ttl_s=600) as endpoint:
+            print(endpoint.chat("2 cups chopped fresh basil"))
+        ```
+    """
+
+    def __init__(self, row: DeploymentRow, *, context: Runtime | None = None) -> None:
+        """Hold the row; `start`, `get` and `list` make instances."""
+        self._row = row
+        self._context = context or runtime()
+        self._seen: RemoteDeployment | None = None
+
+    def __repr__(self) -> str:
+        """Show the id, the model and the state."""
+        return f"Deployment({self.id!r}, model={self.model.id!r}, state={self.state!r})"
+
+    def __enter__(self) -> Endpoint:
+        """Wait until the host answers; take it down again if it does not."""
+        try:
+            return self.wait()
+        except BaseException:
+            self.stop()
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        """Take the host down."""
+        self.stop()
+
+    @classmethod
+    def start(
+        cls,
+        model: TunedModel,
+        *,
+        ttl_s: float,
+        name: str | None = None,
+        options: Mapping[str, Any] | None = None,
+        context: Runtime | None = None,
+    ) -> Deployment:
+        """Ask for a host: a row in the ledger first, then the backend. Does not wait until it answers.
+
+        Raises:
+            ConfigError: `ttl_s` is not positive.
+            NotFound: Files of the model are missing.
+        """
+        if ttl_s <= 0:
+            raise ConfigError(f"`ttl_s` is {ttl_s}.", fix="Give the seconds after which the host may be taken down.")
+        if model.ref.missing:
+            raise NotFound(f"{model.id}: missing {', '.join(model.ref.missing)}.", fix="Restore the files, or train a new attempt.")
+        context = context or runtime()
+        backend = model.backend
+        row = context.ledger.plan_deployment(
+            backend=backend.name,
+            account=backend.account,
+            profile=model.backend_name,
+            model=model.ref,
+            name=name or model.id.rstrip("/").rsplit("/", 1)[-1],
+            ttl_s=ttl_s,
+            job_id=model.job_id,
+            host=host(),
+        )
+        deployment = cls(row, context=context)
+        context.backends.setdefault(model.backend_name, backend)
+        if "deploy" not in backend.capabilities.abilities:
+            address = context.retry.read(lambda: backend.address(model.ref), backend=backend)
+            deployment._record(RemoteDeployment(id=model.id, state="ready", address=address, hourly_usd=0.0))  # noqa: SLF001 - our own
+            return deployment
+        order = DeployOrder(ref=row.id, model=model.ref, name=row.name, ttl_s=ttl_s, options=dict(options or {}))
+        try:
+            deployment._record(context.retry.write(lambda: backend.deploy(order), backend=backend))  # noqa: SLF001 - our own
+        except Exception as error:
+            if not isinstance(error, Transient):
+                deployment._record(RemoteDeployment(id=row.id, state="gone", error=str(error)))  # noqa: SLF001 - our own
+            raise
+        return deployment
+
+    @classmethod
+    def get(cls, deployment_id: str, *, context: Runtime | None = None) -> Deployment:
+        """Find a deployment by its id or the beginning of it.
+
+        Raises:
+            NotFound: The ledger knows none.
+        """
+        context = context or runtime()
+        return cls(context.ledger.deployment(deployment_id), context=context)
+
+    @classmethod
+    def list(cls, *, live: bool = True, context: Runtime | None = None) -> Sequence[Deployment]:
+        """Give the deployments, newest first; without `live=False` only those that may still cost something."""
+        context = context or runtime()
+        return [cls(row, context=context) for row in context.ledger.deployments(live=live)]
+
+    @property
+    def id(self) -> str:
+        """anytune's id."""
+        return self._row.id
+
+    @property
+    def name(self) -> str:
+        """A word for people."""
+        return self._row.name
+
+    @property
+    def state(self) -> str:
+        """As last seen: `planned`, `starting`, `ready`, `failed`, `stopping`, `gone` (confirmed) or `unknown`."""
+        return self._row.state
+
+    @property
+    def model(self) -> TunedModel:
+        """What is hosted."""
+        return TunedModel(
+            ModelRef.model_validate(self._row.model),
+            backend=self._row.profile or self._row.backend,
+            job_id=self._row.job_id,
+            context=self._context,
+        )
+
+    @property
+    def host(self) -> str:
+        """The machine that asked for it; a local one runs there."""
+        return self._row.host
+
+    @property
+    def expires_at(self) -> datetime:
+        """When it is taken down by itself."""
+        return self._row.expires_at
+
+    @property
+    def hourly_usd(self) -> float | None:
+        """US dollars an hour; 0 on one's own machine, None where it is not known."""
+        return self._row.hourly_usd
+
+    @property
+    def cost_usd(self) -> float | None:
+        """US dollars since the start, by the hourly price; None where that is not known."""
+        if self._row.hourly_usd is None:
+            return None
+        end = self._row.ended_at or now()
+        return self._row.hourly_usd * max((end - self._row.created_at).total_seconds(), 0.0) / 3600
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where it answers.
+
+        Raises:
+            DeploymentFailed: It is not ready, or not any more.
+        """
+        seen = self._seen if self._seen and self._seen.address else self.refresh()
+        if seen.state != "ready" or seen.address is None:
+            raise DeploymentFailed(
+                f"Deployment {self.id} is {seen.state}. {seen.error}".strip(), fix="`wait()` until it is ready, or deploy again."
+            )
+        return Endpoint(seen.address, retry=self._context.retry)
+
+    def refresh(self) -> RemoteDeployment:
+        """Look once. A deployment of another machine is not looked at: its state stays as that machine reported it.
+
+        Raises:
+            BackendError: The backend could not be asked.
+        """
+        if self._elsewhere or self._row.remote_id is None or self._row.state == "gone":
+            return RemoteDeployment(
+                id=self._row.remote_id or self.id, state=self._state_word, hourly_usd=self._row.hourly_usd, error=self._row.error
+            )
+        if "deploy" not in self._backend.capabilities.abilities:
+            address = self._context.retry.read(lambda: self._backend.address(self.model.ref), backend=self._backend)
+            return self._record(RemoteDeployment(id=self.model.id, state="ready", address=address, hourly_usd=0.0))
+        remote_id = self._row.remote_id
+        return self._record(self._context.retry.read(lambda: self._backend.poll_deployment(remote_id), backend=self._backend))
+
+    def wait(self, *, timeout_s: float = READY_TIMEOUT_S) -> Endpoint:
+        """Wait until the host answers.
+
+        Raises:
+            DeploymentFailed: It will not.
+            WaitTimeout: It does not yet; it goes on, and costs on.
+        """
+        deadline = self._context.clock() + timeout_s
+        while True:
+            seen = self.refresh()
+            if seen.state == "ready" and seen.address is not None:
+                return Endpoint(seen.address, retry=self._context.retry)
+            if seen.state in {"failed", "gone", "stopping"}:
+                raise DeploymentFailed(
+                    f"Deployment {self.id} of {self.model.id} is {seen.state}. {seen.error}".strip(),
+                    fix="Correct what the message names, then deploy again.",
+                    backend=self._row.backend,
+                )
+            if self._context.clock() >= deadline:
+                raise WaitTimeout(f"Deployment {self.id} is {seen.state} after {timeout_s:.0f} s.", fix="Wait again, or stop it.")
+            self._context.sleep(POLL_S)
+
+    def stop(self, *, timeout_s: float = STOP_TIMEOUT_S) -> Self:
+        """Take the host down and wait until the backend confirms that it is gone. Stopping again is no error.
+
+        The wish is written down first: if this program dies now, the next `anytune deployments list` shows what still runs.
+
+        Raises:
+            WaitTimeout: It is not confirmed yet, and may still cost money.
+        """
+        if self.state == "gone":
+            return self
+        self._row = self._context.ledger.request_stop(self.id)
+        if "deploy" not in self._backend.capabilities.abilities:
+            self._record(RemoteDeployment(id=self.model.id, state="gone"))
+            return self
+        remote_id = self._row.remote_id or self.id
+        self._context.retry.write(lambda: self._backend.undeploy(remote_id), backend=self._backend)
+        deadline = self._context.clock() + timeout_s
+        while self._observed(remote_id).state != "gone":
+            if self._context.clock() >= deadline:
+                raise WaitTimeout(
+                    f"Deployment {self.id} is not confirmed gone after {timeout_s:.0f} s.", fix="Stop it again; it may still cost money."
+                )
+            self._context.sleep(POLL_S)
+        return self
+
+    def _observed(self, remote_id: str) -> RemoteDeployment:
+        try:
+            return self._record(self._context.retry.read(lambda: self._backend.poll_deployment(remote_id), backend=self._backend))
+        except NotFound:
+            return self._record(RemoteDeployment(id=remote_id, state="gone"))
+
+    def _record(self, seen: RemoteDeployment) -> RemoteDeployment:
+        self._seen = seen
+        self._row = self._context.ledger.record_deployment(self.id, seen)
+        return seen
+
+    @property
+    def _backend(self) -> Backend:
+        return self._context.backend(self._row.profile or self._row.backend)
+
+    @property
+    def _elsewhere(self) -> bool:
+        return self._row.host != host() and self._backend.capabilities.local
+
+    @property
+    def _state_word(self) -> Any:
+        return "starting" if self._row.state == "planned" else self._row.state

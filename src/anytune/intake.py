@@ -1,0 +1,88 @@
+"""From what a caller says to a row in the ledger: arguments become a spec, the spec is checked, the name is claimed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from anytune.model import TunedModel
+from anytune.paths import host
+from anytune.preflight import Preflight, describe, preflight
+from anytune.spec import TrainingSpec, spec_hash
+
+if TYPE_CHECKING:
+    from anytune.backend import Backend
+    from anytune.ledger import JobRow
+    from anytune.runtime import Runtime
+    from anytune.values import Finding, LocalFile
+
+__all__ = ["checked", "claimed", "known", "wanted", "word"]
+
+
+def wanted(
+    spec: TrainingSpec | Path | str | None,
+    backend: str | Backend | None,
+    model: str | dict[str, str] | TunedModel | None,
+    settings: dict[str, Any],
+    context: Runtime,
+) -> tuple[TrainingSpec, Backend]:
+    """Put spec and arguments together, and configure who trains."""
+    if isinstance(spec, str | Path):
+        spec = TrainingSpec.read(Path(spec))
+    given = dict(settings)
+    if backend is not None:
+        given["backend"] = word(backend)
+    if model is not None:
+        given["model"] = model.id if isinstance(model, TunedModel) else model
+    if spec is not None:
+        given = {name: getattr(spec, name) for name in spec.model_fields_set} | given
+    whole = TrainingSpec(**given)
+    return whole, context.backend(backend if backend is not None else whole.backend)
+
+
+def word(backend: str | Backend) -> str:
+    return backend if isinstance(backend, str) else backend.name
+
+
+def known(spec: TrainingSpec, backend: Backend, context: Runtime) -> JobRow | None:
+    """Give the job of this key if there is one, so that nothing is checked or quoted twice."""
+    if context.ledger.latest(backend=backend.name, account=backend.account, name=spec.job_name) is None:
+        return None
+    return claim(spec, backend, context, describe(spec), new_attempt=False)
+
+
+def claimed(spec: TrainingSpec, backend: Backend, context: Runtime, *, new_attempt: bool) -> JobRow:
+    found = checked(spec, backend, context)
+    found.raise_if_bad()
+    return claim(spec, backend, context, found.data, new_attempt=new_attempt, losses=found.losses)
+
+
+def claim(
+    spec: TrainingSpec,
+    backend: Backend,
+    context: Runtime,
+    data: dict[str, LocalFile],
+    *,
+    new_attempt: bool,
+    losses: tuple[Finding, ...] = (),
+) -> JobRow:
+    model = spec.model_for(backend.name)
+    row, _ = context.ledger.claim(
+        backend=backend.name,
+        account=backend.account,
+        name=spec.job_name,
+        profile=spec.backend,
+        spec=spec,
+        spec_hash=spec_hash(spec, model=model, data={role: file.sha256 for role, file in data.items()}),
+        model=model,
+        data=data,
+        losses=losses,
+        host=host(),
+        new_attempt=new_attempt,
+    )
+    return row
+
+
+def checked(spec: TrainingSpec, backend: Backend, context: Runtime) -> Preflight:
+    spent = context.ledger.spent(backend=backend.name, account=backend.account, name=spec.job_name) if spec.budget else (0.0, 0.0)
+    return preflight(spec, backend, retry=context.retry, spent=spent)

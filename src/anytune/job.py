@@ -1,0 +1,385 @@
+"""The durable handle on one run: create it, leave, come back, wait for the model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+from anytune import intake
+from anytune.errors import ConfigError, JobFailed, Transient, Unsupported, WaitTimeout
+from anytune.model import TunedModel
+from anytune.observe import Observation, pauses, pull_events, pull_metrics
+from anytune.paths import host
+from anytune.runtime import Runtime, runtime
+from anytune.values import Event, Snapshot, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from anytune.backend import Backend
+    from anytune.ledger import JobRow
+    from anytune.preflight import Preflight
+    from anytune.spec import TrainingSpec
+    from anytune.values import Checkpoint, Metric
+
+__all__ = ["FineTuneJob"]
+
+
+class FineTuneJob:
+    """One run. Its state lives in the ledger: a handle may be thrown away and taken up again in any process.
+
+    Example:
+        ```python
+        job = FineTuneJob.create(backend="trl", model="starter", train="train.jsonl", name="recipes")
+        tuned = job.wait(on_event=lambda event: print(event.message))
+        ```
+    """
+
+    def __init__(self, row: JobRow, *, context: Runtime | None = None) -> None:
+        """Hold the row; `create`, `get`, `list` and `attach` make instances."""
+        self._row = row
+        self._context = context or runtime()
+        self._cursor: str | None = None
+
+    def __repr__(self) -> str:
+        """Show name, backend and status."""
+        return f"FineTuneJob({self.id!r}, name={self.name!r}, backend={self.backend_name!r}, status={self.status.value!r})"
+
+    @classmethod
+    def create(
+        cls,
+        spec: TrainingSpec | Path | str | None = None,
+        *,
+        backend: str | Backend | None = None,
+        model: str | dict[str, str] | TunedModel | None = None,
+        new_attempt: bool = False,
+        context: Runtime | None = None,
+        **settings: Any,
+    ) -> FineTuneJob:
+        """Give the job of this name: the one that exists with the same spec and data, or a new one.
+
+        A rerun of the same script gets the same job, running or done. Everything that can be known is checked before anything is sent.
+
+        Args:
+            spec: A spec, or the path of a YAML file; the other arguments replace its fields.
+            backend: Who trains: a backend's name, a profile, or a backend that is set up.
+            model: What is tuned: an id, one for each backend, or an earlier result that is trained further.
+            new_attempt: Start the next numbered attempt after a failed, cancelled or finished one.
+            context: Ledger, retries and clock; the process's own by default.
+            settings: Fields of `TrainingSpec`: `train`, `validation`, `method`, `adapter`, `name`, `budget`, `strict`.
+
+        Raises:
+            ConfigError: A setting is wrong; `JobConflict` where the name is taken by another spec.
+            DataError: A file or row is wrong; its findings carry the row numbers.
+            BudgetExceeded: The quote is over the budget.
+            JobFailed: The job of this name failed or was cancelled; `new_attempt=True` starts the next one.
+            BackendError: The backend refused. `SubmitInDoubt`: whether it took the job is not known yet; run again.
+        """
+        context = context or runtime()
+        wanted, trainer = intake.wanted(spec, backend, model, settings, context)
+        row = intake.known(wanted, trainer, context) if not new_attempt else None
+        if row is None:
+            row = intake.claimed(wanted, trainer, context, new_attempt=new_attempt)
+        job = cls(row, context=context)
+        job._submit()  # noqa: SLF001 - our own new instance
+        return job
+
+    @classmethod
+    def preflight(
+        cls,
+        spec: TrainingSpec | Path | str | None = None,
+        *,
+        backend: str | Backend | None = None,
+        model: str | dict[str, str] | TunedModel | None = None,
+        context: Runtime | None = None,
+        **settings: Any,
+    ) -> Preflight:
+        """Check and quote, and make no job. Arguments as for `create`."""
+        context = context or runtime()
+        wanted, trainer = intake.wanted(spec, backend, model, settings, context)
+        return intake.checked(wanted, trainer, context)
+
+    @classmethod
+    def get(cls, job: str, *, context: Runtime | None = None) -> FineTuneJob:
+        """Find a job by its id, the beginning of it, or its name (the latest attempt).
+
+        Raises:
+            NotFound: The ledger knows none.
+        """
+        context = context or runtime()
+        return cls(context.ledger.job(job), context=context)
+
+    @classmethod
+    def list(
+        cls,
+        *,
+        status: Status | str | None = None,
+        backend: str | None = None,
+        name: str | None = None,
+        limit: int | None = None,
+        context: Runtime | None = None,
+    ) -> Sequence[FineTuneJob]:
+        """Give the jobs of the ledger, newest first, as last seen; nothing is asked of any backend."""
+        context = context or runtime()
+        wanted = None if status is None else Status(status)
+        rows = context.ledger.jobs(status=wanted, backend=backend, name=name, limit=limit)
+        return [cls(row, context=context) for row in rows]
+
+    @classmethod
+    def attach(cls, backend: str | Backend, remote_id: str, *, name: str | None = None, context: Runtime | None = None) -> FineTuneJob:
+        """Take in a job that anytune did not create; attaching again gives the same handle.
+
+        Raises:
+            NotFound: The backend knows no such job.
+        """
+        context = context or runtime()
+        trainer = context.backend(backend)
+        snapshot = context.retry.read(lambda: trainer.poll(remote_id), backend=trainer)
+        row = context.ledger.attach(
+            backend=trainer.name,
+            account=trainer.account,
+            profile=intake.word(backend),
+            remote_id=remote_id,
+            name=name or remote_id,
+            host=host(),
+            snapshot=snapshot,
+        )
+        return cls(row, context=context)
+
+    @property
+    def id(self) -> str:
+        """anytune's id of this attempt."""
+        return self._row.id
+
+    @property
+    def name(self) -> str:
+        """The name; with the backend's account it is the job's key."""
+        return self._row.name
+
+    @property
+    def attempt(self) -> int:
+        """1 for the first attempt under this name."""
+        return self._row.attempt
+
+    @property
+    def backend_name(self) -> str:
+        """Who trains."""
+        return self._row.backend
+
+    @property
+    def backend(self) -> Backend:
+        """The backend, set up."""
+        return self._context.backend(self._row.profile or self._row.backend)
+
+    @property
+    def remote_id(self) -> str | None:
+        """The backend's id; None before it was submitted."""
+        return self._row.remote_id
+
+    @property
+    def status(self) -> Status:
+        """As last seen."""
+        return self._row.status
+
+    @property
+    def host(self) -> str:
+        """The machine that asked for it; a local job runs there."""
+        return self._row.host
+
+    @property
+    def row(self) -> JobRow:
+        """The ledger's row, as last read."""
+        return self._row
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The last observation."""
+        if self._row.snapshot is not None:
+            return Snapshot.model_validate(self._row.snapshot)
+        return Snapshot(id=self._row.remote_id or self.id, status=self.status, error=self._row.error, host=self._row.host)
+
+    def refresh(self) -> Snapshot:
+        """Look once, and write down what was seen. A local job of another machine is not looked at.
+
+        Raises:
+            BackendError: The backend could not be asked; the job is as it was.
+        """
+        self._row = self._context.ledger.job(self.id)
+        if self._elsewhere:
+            return self.snapshot
+        if self._row.remote_id is None:
+            self._submit()
+        remote_id = self._row.remote_id
+        if remote_id is None or (self.status.terminal and self.status is not Status.SUCCEEDED):
+            return self.snapshot
+        if self._row.cancel_requested and not self.status.terminal:
+            self._context.retry.write(lambda: self.backend.cancel(remote_id), backend=self.backend)
+        seen = self._context.retry.read(lambda: self.backend.poll(remote_id), backend=self.backend)
+        self._row = self._context.ledger.record(self.id, seen)
+        return self.snapshot
+
+    def events(self, *, after: str | None = None) -> Sequence[Event]:
+        """Give the events after the one whose id is `after`, oldest first."""
+        if not self._elsewhere:
+            pull_events(self._row, self.backend, self._context)
+        return list(self._context.ledger.events(self.id, after=after))
+
+    def metrics(self, *, after: int | None = None) -> Sequence[Metric]:
+        """Give the metrics after step `after`, oldest first."""
+        if not self._elsewhere:
+            pull_metrics(self._row, self.backend, self._context)
+        return list(self._context.ledger.metrics(self.id, after=after))
+
+    def checkpoints(self) -> Sequence[Checkpoint]:
+        """Give the checkpoints that exist, oldest first; each `model` can be deployed or trained further.
+
+        Raises:
+            Unsupported: The backend keeps none.
+        """
+        remote_id = self._submitted()
+        return list(self._context.retry.read(lambda: self.backend.checkpoints(remote_id), backend=self.backend))
+
+    def pause(self) -> Self:
+        """Ask for a checkpoint and a stop; `resume` goes on from there.
+
+        Raises:
+            Unsupported: The backend cannot.
+        """
+        return self._ask("pause")
+
+    def resume(self) -> Self:
+        """Go on after `pause`, or after an interruption, from the last good checkpoint.
+
+        Raises:
+            Unsupported: The backend cannot.
+        """
+        return self._ask("resume")
+
+    def cancel(self) -> Self:
+        """Ask for the end. The wish is written down first and repeated by every later look until the backend confirms it."""
+        self._row = self._context.ledger.request_cancel(self.id)
+        remote_id = self._row.remote_id
+        if remote_id is not None and not self.status.terminal:
+            self._here("cancel")
+            self._context.retry.write(lambda: self.backend.cancel(remote_id), backend=self.backend)
+            self.refresh()
+        return self
+
+    def wait(
+        self, *, on_event: Callable[[Event], Any] | None = None, timeout_s: float | None = None, poll_s: float | None = None
+    ) -> TunedModel:
+        """Wait for the model.
+
+        A backend that cannot be reached for a while ends nothing: the next look asks again. Only the caller's own timeout, or an answer,
+        ends the wait.
+
+        Args:
+            on_event: Called with every event once, oldest first.
+            timeout_s: Seconds of patience; None waits for as long as it takes.
+            poll_s: Seconds between two looks; None takes 1 for local jobs and 5 growing to 30 for hosted ones.
+
+        Raises:
+            JobFailed: It failed or was cancelled.
+            WaitTimeout: Patience ended; the job goes on.
+            AuthError: The key does not work any more; the job goes on.
+        """
+        deadline = None if timeout_s is None else self._context.clock() + timeout_s
+        pause = pauses(self.backend, poll_s)
+        while True:
+            seen = self.observe(strict=False)
+            for event in seen.events:
+                if on_event is not None:
+                    on_event(event)
+            if seen.snapshot.status.terminal:
+                return self.result()
+            if deadline is not None and self._context.clock() >= deadline:
+                raise WaitTimeout(
+                    f"Job {self.name} is {self.status.value} after {timeout_s:g} s.", fix="It goes on; wait again.", job_id=self.id
+                )
+            self._context.sleep(pause())
+
+    def observe(self, *, strict: bool = True) -> Observation:
+        """Look once, and give the events that this handle has not given yet.
+
+        Args:
+            strict: Raise when the backend cannot be reached; otherwise give the last observation again.
+        """
+        try:
+            snapshot = self.refresh()
+            events = self.events(after=self._cursor)
+        except Transient:
+            if strict:
+                raise
+            snapshot, events = self.snapshot, []
+        if events:
+            self._cursor = events[-1].id
+        return Observation(snapshot=snapshot, events=tuple(events))
+
+    def result(self) -> TunedModel:
+        """Give the model of a job that succeeded.
+
+        Raises:
+            JobFailed: It failed or was cancelled.
+            ConfigError: It has not ended yet.
+        """
+        if not self.status.terminal:
+            self.refresh()
+        seen = self.snapshot
+        if seen.status is Status.SUCCEEDED:
+            if seen.model is None:
+                raise JobFailed(f"Job {self.name} succeeded, but the backend names no model.", fix="Refresh later.", job_id=self.id)
+            return TunedModel(seen.model, backend=self._row.profile or self._row.backend, job_id=self.id, context=self._context)
+        if seen.status.terminal:
+            raise _failed(self._row, seen)
+        raise ConfigError(f"Job {self.name} is {seen.status.value}: there is no model yet.", fix="`wait()` for it.", job_id=self.id)
+
+    @property
+    def _elsewhere(self) -> bool:
+        return self._row.host != host() and self.backend.capabilities.local
+
+    def _here(self, verb: str) -> None:
+        if self._elsewhere:
+            raise Unsupported(
+                f"Job {self.name} runs on {self._row.host}; {verb} does not reach it from {host()}.",
+                fix=f"Run it on {self._row.host}.",
+                job_id=self.id,
+            )
+
+    def _submit(self) -> None:
+        if self._row.submit_state == "submitted" or self._elsewhere:
+            return
+        from anytune.ledger import submit  # noqa: PLC0415 - SQLAlchemy is not needed to look at a job
+
+        self._row = submit(self._context.ledger, self.backend, self._row, retry=self._context.retry, sleep=self._context.sleep)
+
+    def _submitted(self) -> str:
+        self._here("this")
+        if self._row.remote_id is None:
+            self.refresh()
+        if self._row.remote_id is None:
+            raise ConfigError(f"Job {self.name} was not submitted yet.", fix="Run the script again.", job_id=self.id)
+        return self._row.remote_id
+
+    def _ask(self, verb: str) -> Self:
+        self._here(verb)
+        remote_id = self._submitted()
+        if self.status.terminal:
+            raise ConfigError(
+                f"Job {self.name} is {self.status.value}: there is nothing to {verb}.", fix="Start a new attempt.", job_id=self.id
+            )
+        call = getattr(self.backend, verb)
+        self._context.retry.write(lambda: call(remote_id), backend=self.backend)
+        self.refresh()
+        return self
+
+
+def _failed(row: JobRow, seen: Snapshot) -> JobFailed:
+    what = "was cancelled" if seen.status is Status.CANCELLED else "failed"
+    reason = f": {seen.error or row.error}" if seen.error or row.error else "."
+    return JobFailed(
+        f"Job {row.name} (attempt {row.attempt}) {what}{reason}",
+        snapshot=seen,
+        fix="Correct the reason, then start again with new_attempt=True (--new-attempt).",
+        backend=row.backend,
+        job_id=row.id,
+    )
