@@ -72,7 +72,7 @@ class FineTuneJob:
 
     @property
     def id(self) -> str:
-        """anytune's id of this attempt."""
+        """The attempt's id in the ledger, and its tag at the backend."""
         return self.sync.id
 
     @property
@@ -183,17 +183,21 @@ class Deployment:
     def __init__(self, sync: _deploy.Deployment) -> None:
         """Wrap a plain deployment."""
         self.sync = sync
+        self._entered: Endpoint | None = None
 
     async def __aenter__(self) -> Endpoint:
         """Wait until the host answers; take it down again if it does not."""
         try:
-            return await self.wait()
+            self._entered = await self.wait()
         except BaseException:
             await asyncio.shield(self.stop())
             raise
+        return self._entered
 
     async def __aexit__(self, *_: object) -> None:
-        """Take the host down."""
+        """Close connections and take the host down."""
+        if self._entered is not None:
+            await self._entered.close()
         await asyncio.shield(self.stop())
 
     @classmethod
@@ -208,7 +212,7 @@ class Deployment:
 
     @property
     def id(self) -> str:
-        """anytune's id."""
+        """Its id in the ledger."""
         return self.sync.id
 
     @property

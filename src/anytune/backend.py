@@ -7,13 +7,13 @@ call it was asked for, and vendor retries are off. `docs/reference/backend-contr
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from datetime import datetime  # noqa: TC003 - pydantic reads it
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NoReturn
 
 from pydantic import Field
 
 from anytune.errors import AnytuneError, Unsupported
-from anytune.spec import TrainingSpec  # noqa: TC001 - pydantic reads it
+from anytune.spec import TrainingSpec
 from anytune.values import Address, DataStats, Finding, LocalFile, ModelRef, Quote, Snapshot, Status, Value
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from anytune.errors import AnytuneError, ConfigError
 from anytune.values import Value
@@ -40,7 +40,7 @@ class Answer(Value):
     error: str = ""
     finish_reason: str = ""
     tool_calls: tuple[dict[str, Any], ...] = ()
-    usage: dict[str, Any] = {}
+    usage: dict[str, Any] = Field(default_factory=dict)
 
 
 def run(

@@ -44,6 +44,7 @@ class Deployment:
         self._row = row
         self._context = context or runtime()
         self._seen: RemoteDeployment | None = None
+        self._entered: Endpoint | None = None
 
     def __repr__(self) -> str:
         """Show the id, the model and the state."""
@@ -52,13 +53,16 @@ class Deployment:
     def __enter__(self) -> Endpoint:
         """Wait until the host answers; take it down again if it does not."""
         try:
-            return self.wait()
+            self._entered = self.wait()
         except BaseException:
             self.stop()
             raise
+        return self._entered
 
     def __exit__(self, *_: object) -> None:
-        """Take the host down."""
+        """Close connections and take the host down."""
+        if self._entered is not None:
+            self._entered.close()
         self.stop()
 
     @classmethod
@@ -97,14 +101,14 @@ class Deployment:
         context.backends.setdefault(model.backend_name, backend)
         if "deploy" not in backend.capabilities.abilities:
             address = context.retry.read(lambda: backend.address(model.ref), backend=backend)
-            deployment._record(RemoteDeployment(id=model.id, state="ready", address=address, hourly_usd=0.0))  # noqa: SLF001 - our own
+            deployment._record(RemoteDeployment(id=model.id, state="ready", address=address, hourly_usd=0.0))
             return deployment
         order = DeployOrder(ref=row.id, model=model.ref, name=row.name, ttl_s=ttl_s, options=dict(options or {}))
         try:
-            deployment._record(context.retry.write(lambda: backend.deploy(order), backend=backend))  # noqa: SLF001 - our own
+            deployment._record(context.retry.write(lambda: backend.deploy(order), backend=backend))
         except Exception as error:
             if not isinstance(error, Transient):
-                deployment._record(RemoteDeployment(id=row.id, state="gone", error=str(error)))  # noqa: SLF001 - our own
+                deployment._record(RemoteDeployment(id=row.id, state="gone", error=str(error)))
             raise
         return deployment
 
@@ -126,7 +130,7 @@ class Deployment:
 
     @property
     def id(self) -> str:
-        """anytune's id."""
+        """Its id in the ledger."""
         return self._row.id
 
     @property
@@ -150,7 +154,7 @@ class Deployment:
         )
 
     @property
-    def host(self) -> str:
+    def host(self) -> str | None:
         """The machine that asked for it; a local one runs there."""
         return self._row.host
 

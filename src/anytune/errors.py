@@ -24,8 +24,8 @@ AnytuneError
     └── Unsupported (NotImplementedError) [Terminal]   this backend has no such ability
 ```
 
-`Transient` and `Terminal` are markers beside the tree: the first may go away when the same call is made again, the second will not. An error
-without a marker concerns the caller's own input.
+`Transient` and `Terminal` are markers beside the tree: the first may go away when the same call is made again, the second will not.
+An error without a marker concerns the caller's own input.
 """
 
 from __future__ import annotations
@@ -84,11 +84,11 @@ def redact(text: str) -> str:
     return _SECRET.sub("[redacted]", text)
 
 
-class Transient(Exception):  # noqa: N818 - a marker, not an error of its own
+class Transient(Exception):
     """Marks an error that the same call may not meet again: retrying reads is sensible."""
 
 
-class Terminal(Exception):  # noqa: N818 - a marker, not an error of its own
+class Terminal(Exception):
     """Marks an error that the same call will meet again: retrying is pointless."""
 
 

@@ -41,17 +41,24 @@ def wanted(
 
 
 def word(backend: str | Backend) -> str:
+    """Give the word that a backend is named by: as it was said, or its own name."""
     return backend if isinstance(backend, str) else backend.name
 
 
 def known(spec: TrainingSpec, backend: Backend, context: Runtime) -> JobRow | None:
-    """Give the job of this key if there is one, so that nothing is checked or quoted twice."""
-    if context.ledger.latest(backend=backend.name, account=backend.account, name=spec.job_name) is None:
+    """Give the job of this key if there is one at the backend, so that nothing is checked or quoted twice."""
+    row = context.ledger.latest(backend=backend.name, account=backend.account, name=spec.job_name)
+    if row is None or row.submit_state == "rejected":
         return None
     return claim(spec, backend, context, describe(spec), new_attempt=False)
 
 
 def claimed(spec: TrainingSpec, backend: Backend, context: Runtime, *, new_attempt: bool) -> JobRow:
+    """Check everything that can be known, then take the name.
+
+    Raises:
+        AnytuneError: As `Preflight.raise_if_bad` and `Ledger.claim` do.
+    """
     found = checked(spec, backend, context)
     found.raise_if_bad()
     return claim(spec, backend, context, found.data, new_attempt=new_attempt, losses=found.losses)
@@ -66,6 +73,7 @@ def claim(
     new_attempt: bool,
     losses: tuple[Finding, ...] = (),
 ) -> JobRow:
+    """Take the name in the ledger: the row that decides which job it is."""
     model = spec.model_for(backend.name)
     row, _ = context.ledger.claim(
         backend=backend.name,
@@ -84,5 +92,6 @@ def claim(
 
 
 def checked(spec: TrainingSpec, backend: Backend, context: Runtime) -> Preflight:
+    """Run preflight, with what earlier attempts took."""
     spent = context.ledger.spent(backend=backend.name, account=backend.account, name=spec.job_name) if spec.budget else (0.0, 0.0)
     return preflight(spec, backend, retry=context.retry, spent=spent)

@@ -81,7 +81,7 @@ class FineTuneJob:
         if row is None:
             row = intake.claimed(wanted, trainer, context, new_attempt=new_attempt)
         job = cls(row, context=context)
-        job._submit()  # noqa: SLF001 - our own new instance
+        job._submit()
         return job
 
     @classmethod
@@ -148,7 +148,7 @@ class FineTuneJob:
 
     @property
     def id(self) -> str:
-        """anytune's id of this attempt."""
+        """The attempt's id in the ledger, and its tag at the backend."""
         return self._row.id
 
     @property
@@ -182,7 +182,7 @@ class FineTuneJob:
         return self._row.status
 
     @property
-    def host(self) -> str:
+    def host(self) -> str | None:
         """The machine that asked for it; a local job runs there."""
         return self._row.host
 
@@ -350,7 +350,9 @@ class FineTuneJob:
             return
         from anytune.ledger import submit  # noqa: PLC0415 - SQLAlchemy is not needed to look at a job
 
-        self._row = submit(self._context.ledger, self.backend, self._row, retry=self._context.retry, sleep=self._context.sleep)
+        self._row = submit(
+            self._context.ledger, self.backend, self._row, retry=self._context.retry, clock=self._context.clock, sleep=self._context.sleep
+        )
 
     def _submitted(self) -> str:
         self._here("this")

@@ -122,7 +122,7 @@ class AsyncRetry:
         async def guarded() -> T:
             try:
                 return await call()
-            except Exception as error:  # noqa: BLE001 - every error is translated, none is swallowed
+            except Exception as error:
                 raise translated(error, backend) from error
 
         result: T = await tenacity.AsyncRetrying(sleep=self._sleep, **self._policy.rules())(guarded)
@@ -205,7 +205,7 @@ def _status(error: Exception) -> int | None:
 
 def _by_status(status: int, error: Exception, backend: str | None) -> AnytuneError:
     text = f"HTTP {status}: {error}"
-    if status == _UNAUTHORIZED or status == _FORBIDDEN:
+    if status in {_UNAUTHORIZED, _FORBIDDEN}:
         return AuthError(
             text, fix="Check the key and what it may do; `anytune doctor` shows which one is used.", backend=backend, raw=error
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
@@ -10,9 +11,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from anytune.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from pydantic import ModelWrapValidatorHandler
+    from pydantic import GetJsonSchemaHandler, ModelWrapValidatorHandler
+    from pydantic.json_schema import JsonSchemaValue
+    from pydantic_core import CoreSchema
 
 __all__ = ["Settings", "nearest"]
 
@@ -64,6 +65,19 @@ class Settings(BaseModel):
         settings = handler({renamed.get(name, name): value for name, value in raw.items()})
         settings._renamed = renamed  # noqa: SLF001 - our own new instance
         return settings
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Publish the aliases beside the fields, marked as deprecated, so that editors take what we take."""
+        schema = handler.resolve_ref_schema(handler(core))
+        fields = schema.get("properties", {})
+        for alias, name in cls.aliases.items():
+            fields[alias] = fields[name] | {"deprecated": True, "description": f"Taken as `{name}`."}
+        needed = schema.pop("required", [])
+        for name in needed:
+            names = [name, *(alias for alias, canonical in cls.aliases.items() if canonical == name)]
+            schema.setdefault("allOf", []).append({"anyOf": [{"required": [word]} for word in names]})
+        return schema
 
     @property
     def renamed(self) -> dict[str, str]:

@@ -293,4 +293,7 @@ def _yaml(path: Path) -> dict[str, Any]:
 def json_schema() -> dict[str, Any]:
     """Give the JSON Schema (draft 2020-12) of a spec file, as published in docs/reference/spec.schema.json."""
     schema = pydantic.TypeAdapter(TrainingSpec).json_schema()
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "anytune spec"} | schema
+    for name, words in (("method", ["sft", "dpo"]), ("adapter", ["lora", "qlora", "full"])):
+        field = schema["properties"][name]
+        schema["properties"][name] = {"anyOf": [{"enum": words}, field], "description": field.pop("description")}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | schema

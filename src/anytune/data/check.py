@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -87,11 +88,11 @@ def _wrong(number: int, raw: dict[str, Any], method: str, kinds: dict[type, int]
     return None
 
 
-def _from_pydantic(number: int, error: ValidationError, kind: type[ChatRow] | type[PromptRow] | type[PreferenceRow]) -> Finding:
+def _from_pydantic(number: int, error: ValidationError, kind: type[ChatRow | PromptRow | PreferenceRow]) -> Finding:
     first = error.errors(include_url=False)[0]
     loc = [part for part in first["loc"] if not (isinstance(part, str) and ("[" in part or part in {"str", "function-after"}))]
     path = ".".join(str(part) for part in loc)
-    index = next((part for before, part in zip(loc, loc[1:], strict=False) if before == "messages" and isinstance(part, int)), None)
+    index = next((part for before, part in pairwise(loc) if before == "messages" and isinstance(part, int)), None)
     text = str(first["msg"]).removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
         guess = nearest(

@@ -151,7 +151,7 @@ class PreferenceRow(_Strict):
 
 Row = ChatRow | PromptRow | PreferenceRow
 
-_KINDS: dict[str, type[ChatRow] | type[PromptRow] | type[PreferenceRow]] = {
+_KINDS: dict[str, type[ChatRow | PromptRow | PreferenceRow]] = {
     "messages": ChatRow,
     "completion": PromptRow,
     "chosen": PreferenceRow,
@@ -161,6 +161,6 @@ _KINDS: dict[str, type[ChatRow] | type[PromptRow] | type[PreferenceRow]] = {
 }
 
 
-def kind_of(raw: dict[str, Any]) -> type[ChatRow] | type[PromptRow] | type[PreferenceRow] | None:
+def kind_of(raw: dict[str, Any]) -> type[ChatRow | PromptRow | PreferenceRow] | None:
     """Tell by its keys which schema a row means to follow, or None."""
     return next((kind for key, kind in _KINDS.items() if key in raw), None)

@@ -1,0 +1,254 @@
+"""The spec: what it accepts, how a file is read, and which run it identifies."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from anytune.errors import ConfigError
+from anytune.spec import DPO, SFT, Full, LoRA, QLoRA, TrainingSpec, json_schema, spec_hash
+
+DATA = {"train": "a" * 64}
+EXAMPLES = {
+    "least": {"backend": "trl", "model": "starter", "train": "rows.jsonl"},
+    "words": {"backend": "trl", "model": "starter", "train": "rows.jsonl", "method": "sft", "adapter": "lora"},
+    "full": {
+        "backend": "trl",
+        "model": {"trl": "starter", "openai": "gpt-4.1-mini-2025-04-14"},
+        "train": "rows.jsonl",
+        "validation": "valid.jsonl",
+        "method": {"type": "dpo", "beta": 0.2, "num_train_epochs": 2, "learning_rate": 1e-5, "report_to": ["wandb"]},
+        "adapter": {"type": "qlora", "r": 16, "lora_alpha": 32, "target_modules": "all-linear"},
+        "name": "recipes",
+        "budget": {"max_cost_usd": 5, "max_minutes": 30},
+        "strict": True,
+    },
+}
+FROZEN_1 = {
+    "least": "1:379c44dde5baa9201d821c153681e0de786d4b9759200009996d1deca031ae70",
+    "words": "1:c86ea615bda1198439dc2b31f376cbdd96c0301533c26ad93dddf26261f08f8a",
+    "full": "1:0529d8501a3f0b9c07812fe2ffbdc10c33310d433c807e83d050e645a679cdd9",
+}
+"""Hashes as version 0.1.0 gave them. They never change: a change would make every job of a user a new, paid one."""
+
+
+def spec(**changes) -> TrainingSpec:
+    return TrainingSpec(**{**EXAMPLES["least"], **changes})
+
+
+def hashed(given: TrainingSpec, model: str = "starter", data: dict[str, str] | None = None) -> str:
+    return spec_hash(given, model=model, data=data or DATA)
+
+
+def written(folder: Path, raw: object) -> Path:
+    path = folder / "spec.yaml"
+    path.write_text(yaml.safe_dump(raw), encoding="utf-8")
+    return path
+
+
+def test_a_word_stands_for_a_method_or_adapter_of_that_type():
+    made = TrainingSpec(**EXAMPLES["words"])
+    assert isinstance(made.method, SFT)
+    assert isinstance(made.adapter, LoRA)
+
+
+@pytest.mark.parametrize(("word", "kind"), [("lora", LoRA), ("qlora", QLoRA), ("full", Full)])
+def test_an_adapter_is_told_by_its_type(word, kind):
+    assert type(spec(adapter={"type": word}).adapter) is kind
+
+
+def test_an_unknown_method_is_refused_with_the_known_ones():
+    with pytest.raises(ConfigError, match=r"'sft'.*'dpo'"):
+        spec(method="ppo")
+
+
+def test_aliases_are_echoed_from_every_part():
+    made = spec(method={"type": "sft", "n_epochs": 2}, adapter={"type": "lora", "rank": 8})
+    assert made.aliases_used() == {"n_epochs": "num_train_epochs", "rank": "r"}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "hint"),
+    [
+        ({"hyperparameters": {}}, "Put them into `method`"),
+        ({"learning_rate": 1e-4}, "belong into `method`"),
+        ({"api_key": "secret"}, "Secrets come from the environment"),
+        ({"method": {"type": "sft", "train_batch_size": 8}}, "per_device_train_batch_size"),
+        ({"validaton": "x"}, "Did you mean `validation`"),
+        ({"name": "../../etc"}, "`name`"),
+        ({"method": {"type": "sft", "learning_rate": -1}}, "learning_rate"),
+        ({"budget": {"max_cost_usd": 0}}, "max_cost_usd"),
+    ],
+)
+def test_what_is_wrong_is_refused_with_the_way_out(wrong, hint):
+    with pytest.raises(ConfigError) as caught:
+        spec(**wrong)
+    assert hint in str(caught.value)
+
+
+def test_a_refused_secret_is_not_repeated():
+    with pytest.raises(ConfigError) as caught:
+        spec(api_key="sk-abcdefgh12345678")
+    assert "abcdefgh" not in str(caught.value)
+
+
+def test_one_model_is_for_every_backend():
+    assert spec(model="starter").model_for("openai") == "starter"
+
+
+def test_a_model_by_backend_is_for_that_backend():
+    made = TrainingSpec(**EXAMPLES["full"])
+    assert made.model_for("openai") == "gpt-4.1-mini-2025-04-14"
+    with pytest.raises(ConfigError, match="names no model for backend 'azure', only for openai, trl"):
+        made.model_for("azure")
+
+
+def test_a_job_without_a_name_is_called_after_its_file():
+    assert spec(train="data/recipes.v2.jsonl").job_name == "recipes"
+    assert spec(name="dinner").job_name == "dinner"
+
+
+def test_settings_are_those_that_were_set_by_dotted_name():
+    made = spec(method=SFT(num_train_epochs=2, learning_rate=None), adapter=LoRA(r=4))
+    assert made.settings() == {"num_train_epochs": 2, "adapter.type": "lora", "adapter.r": 4}
+
+
+@pytest.mark.parametrize("raw", EXAMPLES.values(), ids=EXAMPLES)
+def test_a_file_gives_the_same_spec_as_python_with_paths_relative_to_the_file(raw, tmp_path):
+    read = TrainingSpec.read(written(tmp_path, raw))
+    made = TrainingSpec(**raw)
+    assert read.train == tmp_path / made.train
+    assert read.validation == (made.validation and tmp_path / made.validation)
+    assert read.model_copy(update={"train": made.train, "validation": made.validation}) == made
+
+
+def test_an_absolute_path_in_a_file_stays(tmp_path):
+    assert TrainingSpec.read(written(tmp_path, {**EXAMPLES["least"], "train": "/data/rows.jsonl"})).train == Path("/data/rows.jsonl")
+
+
+def test_aliases_in_a_file_are_echoed(tmp_path):
+    raw = {"backend": "trl", "base_model": "starter", "train_file": "rows.jsonl"}
+    assert TrainingSpec.read(written(tmp_path, raw)).aliases_used() == {"base_model": "model", "train_file": "train"}
+
+
+@pytest.mark.parametrize(
+    ("content", "hint"),
+    [
+        (b"", "holds no settings"),
+        (b"- a\n- b\n", "holds no settings"),
+        (b"backend: [trl\n", "is not YAML"),
+        (b"\xff\xfe\x00", "is not YAML"),
+        (b"!!python/object/apply:os.getcwd []\n", "is not YAML"),
+        (b"backend: trl\nmodel: starter\n", "`train`"),
+        (b"1: 2\n", "holds no settings"),
+        (b"backend: trl\nmodel: starter\ntrain: a\nmethod: {1: 2}\n", "`method"),
+    ],
+    ids=["empty", "list", "cut", "bytes", "python-object", "no-train", "number-key", "number-key-inside"],
+)
+def test_a_file_that_is_no_spec_gives_a_config_error(content, hint, tmp_path):
+    path = tmp_path / "spec.yaml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError) as caught:
+        TrainingSpec.read(path)
+    assert hint in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(ConfigError, match=r"Cannot read the spec .*nowhere.yaml: No such file"):
+        TrainingSpec.read(tmp_path / "nowhere.yaml")
+
+
+def test_the_schema_is_a_schema():
+    jsonschema.Draft202012Validator.check_schema(json_schema())
+
+
+@pytest.mark.parametrize("raw", [EXAMPLES["least"], EXAMPLES["full"]], ids=["least", "full"])
+def test_the_schema_accepts_what_the_spec_accepts(raw):
+    jsonschema.Draft202012Validator(json_schema()).validate(raw)
+
+
+@pytest.mark.parametrize("wrong", [{"trian": "x"}, {"method": {"type": "ppo"}}, {"adapter": {"type": "lora", "r": 0}}, {"name": "a b"}])
+def test_the_schema_refuses_what_the_spec_refuses(wrong):
+    raw = {**EXAMPLES["least"], **wrong}
+    with pytest.raises(ConfigError):
+        TrainingSpec(**raw)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.Draft202012Validator(json_schema()).validate(raw)
+
+
+def test_the_schema_describes_every_setting():
+    schema = json_schema()
+    parts = {"spec": schema, **schema["$defs"]}
+    undescribed = [
+        f"{part}.{name}" for part, body in parts.items() for name, field in body["properties"].items() if "description" not in field
+    ]
+    assert [name for name in undescribed if not name.endswith(".type")] == []
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_hashes_of_released_versions_never_change(name):
+    made = TrainingSpec(**EXAMPLES[name])
+    assert hashed(made, model=made.model_for("trl")) == FROZEN_1[name]
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        {"train": "elsewhere/rows.jsonl"},
+        {"validation": "valid.jsonl"},
+        {"name": "other"},
+        {"strict": True},
+        {"budget": {"max_minutes": 1}},
+        {"backend": "profile-of-the-same-backend"},
+        {"model": {"trl": "starter", "openai": "x"}},
+        {"method": {"type": "sft", "report_to": ["wandb"], "logging_steps": 1, "save_steps": 5}},
+        {"method": {"type": "sft", "learning_rate": None}},
+    ],
+    ids="-".join,
+)
+def test_what_does_not_change_the_outcome_does_not_change_the_hash(same):
+    assert hashed(spec(**same)) == hashed(spec())
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"method": {"type": "sft", "learning_rate": 1e-4}},
+        {"method": {"type": "sft", "seed": 1}},
+        {"method": {"type": "sft", "max_steps": 1}},
+        {"method": {"type": "dpo"}},
+        {"adapter": {"type": "lora"}},
+        {"adapter": {"type": "lora", "r": 4}},
+        {"adapter": {"type": "full"}},
+    ],
+    ids=str,
+)
+def test_what_changes_the_outcome_changes_the_hash(other):
+    assert hashed(spec(**other)) != hashed(spec())
+
+
+def test_another_model_or_other_bytes_change_the_hash():
+    assert len({hashed(spec()), hashed(spec(), model="other"), hashed(spec(), data={"train": "b" * 64})}) == 3
+    assert hashed(spec(), data={**DATA, "validation": "b" * 64}) != hashed(spec())
+
+
+def test_an_alias_gives_the_hash_of_its_canonical_name():
+    assert hashed(spec(method=SFT(n_epochs=2))) == hashed(spec(method=SFT(num_train_epochs=2)))
+
+
+@given(epochs=st.integers(1, 1000))
+def test_a_whole_number_hashes_alike_however_it_is_written(epochs):
+    assert hashed(spec(method=SFT(num_train_epochs=epochs))) == hashed(spec(method=SFT(num_train_epochs=float(epochs))))
+
+
+@given(rate=st.floats(1e-9, 9.0), epochs=st.floats(0.01, 1000), r=st.integers(1, 4096))
+def test_the_hash_survives_json(rate, epochs, r):
+    made = spec(method=DPO(type="dpo", learning_rate=rate, num_train_epochs=epochs), adapter=LoRA(type="lora", r=r))
+    again = TrainingSpec(**json.loads(made.model_dump_json(exclude_unset=True)))
+    assert hashed(again) == hashed(made)
