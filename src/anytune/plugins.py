@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING
 
 from anytune.backend import CONTRACT_VERSION, Backend
 from anytune.errors import BackendMissing
 from anytune.settings import nearest
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 __all__ = ["GROUP", "installed", "load"]
 
@@ -18,6 +21,8 @@ _EXTRAS = frozenset({"trl"})
 
 def installed() -> dict[str, EntryPoint]:
     """Give the announced backends by name, sorted, without importing any of them."""
+    from importlib.metadata import entry_points  # noqa: PLC0415 - reads the whole environment's metadata
+
     return {point.name: point for point in sorted(entry_points(group=GROUP), key=lambda point: point.name)}
 
 

@@ -11,13 +11,10 @@ A bucket of 500 tokens, shared by one instance, ends retry storms: a retry takes
 
 from __future__ import annotations
 
-import asyncio
 import random as _random
 import threading
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
-
-import tenacity
 
 from anytune.errors import (
     AnytuneError,
@@ -33,6 +30,8 @@ from anytune.errors import (
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+    import tenacity
 
     from anytune.backend import Backend
 
@@ -91,6 +90,8 @@ class Retry:
         return _guarded(call, backend)
 
     def _retried(self, call: Callable[[], T], backend: Backend | None) -> T:
+        import tenacity  # noqa: PLC0415 - brings asyncio, which naming a class does not need
+
         result = tenacity.Retrying(sleep=self._sleep, **self._policy.rules())(lambda: _guarded(call, backend))
         self._policy.refund()
         return result
@@ -104,13 +105,15 @@ class AsyncRetry:
         *,
         deadline_s: float = 300.0,
         clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep,
+        sleep: Callable[[float], Awaitable[Any]] | None = None,
         random: Callable[[], float] = _random.random,
         bucket: int = 500,
     ) -> None:
         """Keep the seams; no call is made."""
+        import asyncio  # noqa: PLC0415 - as tenacity
+
         self._policy = _Policy(deadline_s, clock, random, bucket)
-        self._sleep = sleep
+        self._sleep = sleep or asyncio.sleep
 
     async def read(self, call: Callable[[], Awaitable[T]], *, backend: Backend | None = None) -> T:
         """Make a call that changes nothing, up to 5 times.
@@ -124,6 +127,8 @@ class AsyncRetry:
                 return await call()
             except Exception as error:
                 raise translated(error, backend) from error
+
+        import tenacity  # noqa: PLC0415 - as in `Retry`
 
         result: T = await tenacity.AsyncRetrying(sleep=self._sleep, **self._policy.rules())(guarded)
         self._policy.refund()

@@ -1,0 +1,6 @@
+"""`python -m anytune` is the `anytune` command."""
+
+from anytune.cli import main
+
+if __name__ == "__main__":
+    main()
