@@ -1,0 +1,293 @@
+"""A real OpenAI-compatible server on loopback that answers without a model: what the memory backend deploys.
+
+It echoes: the same request always gives the same answer. `python -m anytune.testing.engine STATE_FILE DEPLOYMENT_ID` serves one deployment
+of a shared state file until its row says stop or its time is over.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+__all__ = ["Engine", "echo"]
+
+_BODY_LIMIT_BYTES = 8 * 2**20
+
+
+def echo(model: str, messages: list[dict[str, Any]]) -> str:
+    """Answer with the model's name and the last message's text.
+
+    Example:
+        >>> echo("m", [{"role": "user", "content": "2 cups of basil"}])
+        'm heard: 2 cups of basil'
+    """
+    return f"{model} heard: {_text(messages[-1])}" if messages else f"{model} heard nothing"
+
+
+class Engine:
+    """A server in a thread of this process.
+
+    Args:
+        model: The name it serves.
+        token: The bearer token it asks for; None asks for none.
+        reply: Makes the answer's text from the model's name and the messages.
+        script: What the first chat requests get instead of an answer, one each: an HTTP status (429 with `Retry-After: 0`), `html`, `cut`
+            (half a JSON) or `drop` (the connection closes). `ok` lets one pass.
+        ttl_s: Seconds after which it stops by itself; None: never.
+
+    Example:
+        >>> with Engine("m") as engine:
+        ...     engine.base_url.startswith("http://127.0.0.1:")
+        True
+    """
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        token: str | None = None,
+        reply: Callable[[str, list[dict[str, Any]]], str] = echo,
+        script: Sequence[int | str] = (),
+        ttl_s: float | None = None,
+    ) -> None:
+        """Bind a free port of loopback and start to answer."""
+        self.model = model
+        self.token = token
+        self.reply = reply
+        self.requests: list[dict[str, Any]] = []
+        self._closed = False
+        self._script = list(script)
+        self._lock = threading.Lock()
+        self._server = _Server(self, None if ttl_s is None else time.monotonic() + ttl_s)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), name=f"engine-{model}", daemon=True)
+        self._thread.start()
+
+    @property
+    def base_url(self) -> str:
+        """URL up to and including `/v1`."""
+        return f"http://127.0.0.1:{self._server.server_address[1]}/v1"
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still answers."""
+        return self._thread.is_alive() and not self._closed
+
+    def close(self) -> None:
+        """Stop answering, also on connections that clients keep; the port is free when this returns."""
+        self._closed = True
+        if self._thread.is_alive():
+            self._server.shutdown()
+            self._thread.join()
+        self._server.server_close()
+
+    def __enter__(self) -> Self:
+        """Give itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop."""
+        self.close()
+
+    def misbehaviour(self, body: dict[str, Any]) -> int | str:
+        """Note a chat request, and give what the script says about it."""
+        with self._lock:
+            self.requests.append(body)
+            return self._script.pop(0) if self._script else "ok"
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, engine: Engine, deadline: float | None) -> None:
+        self.engine = engine
+        self.deadline = deadline
+        super().__init__(("127.0.0.1", 0), _Handler)
+
+    def service_actions(self) -> None:
+        if self.deadline is not None and time.monotonic() > self.deadline:
+            self.deadline = None
+            threading.Thread(target=self.shutdown, daemon=True).start()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing about a client that went away; anything else is shown."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Server
+
+    def log_message(self, *_: object) -> None:
+        """Stay quiet."""
+
+    def handle_one_request(self) -> None:
+        """Answer nobody any more once the engine is closed."""
+        if self.server.engine.alive:
+            super().handle_one_request()
+        else:
+            self.close_connection = True
+
+    def do_GET(self) -> None:
+        """Tell health and models."""
+        if self.path in {"/health", "/v1/health"}:
+            self._json(200, {"status": "ok"})
+        elif not self._allowed():
+            self._error(401, "Incorrect API key provided.")
+        elif self.path == "/v1/models":
+            model = {"id": self.server.engine.model, "object": "model", "created": 0, "owned_by": "anytune"}
+            self._json(200, {"object": "list", "data": [model]})
+        else:
+            self._error(404, f"No such path: {self.path}.")
+
+    def do_POST(self) -> None:
+        """Chat."""
+        size = int(self.headers.get("Content-Length") or 0)
+        if size > _BODY_LIMIT_BYTES:
+            self.close_connection = True
+            return self._error(413, "The body is too large.")
+        raw = self.rfile.read(size)
+        if not self.server.engine.alive:
+            self.close_connection = True
+            return None
+        if not self._allowed():
+            return self._error(401, "Incorrect API key provided.")
+        if self.path != "/v1/chat/completions":
+            return self._error(404, f"No such path: {self.path}.")
+        return self._answer(raw)
+
+    def _answer(self, raw: bytes) -> None:
+        try:
+            body = json.loads(raw)
+        except ValueError:
+            return self._error(400, "The body is not JSON.")
+        if not isinstance(body, dict) or not isinstance(body.get("messages"), list):
+            return self._error(400, "The body needs `messages`.")
+        if body.get("model") != self.server.engine.model:
+            return self._error(404, f"The model {body.get('model')!r} does not exist.")
+        return self._chat(body)
+
+    def _chat(self, body: dict[str, Any]) -> None:
+        match self.server.engine.misbehaviour(body):
+            case int(status):
+                self._error(status, f"Scripted status {status}.", {"Retry-After": "0"})
+            case "html":
+                self._send(200, b"<html>Bad gateway</html>", "text/html")
+            case "cut":
+                self._send(200, b'{"id": "chatcmpl-1", "choi', "application/json")
+            case "drop":
+                self.close_connection = True
+            case _ if body.get("stream"):
+                self._stream(body)
+            case _:
+                self._json(200, _completion(self.server.engine, body))
+
+    def _stream(self, body: dict[str, Any]) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.close_connection = True
+        for chunk in _chunks(_completion(self.server.engine, body), usage=bool((body.get("stream_options") or {}).get("include_usage"))):
+            self.wfile.write(f"data: {json.dumps(chunk)}\n\n".encode())
+            self.wfile.flush()
+        self.wfile.write(b"data: [DONE]\n\n")
+
+    def _allowed(self) -> bool:
+        token = self.server.engine.token
+        given = (self.headers.get("Authorization") or "").removeprefix("Bearer ")
+        return token is None or hmac.compare_digest(given.encode(), token.encode())
+
+    def _error(self, status: int, message: str, headers: dict[str, str] | None = None) -> None:
+        self._json(status, {"error": {"message": message, "type": "invalid_request_error", "param": None, "code": None}}, headers)
+
+    def _json(self, status: int, value: dict[str, Any], headers: dict[str, str] | None = None) -> None:
+        self._send(status, json.dumps(value).encode(), "application/json", headers)
+
+    def _send(self, status: int, body: bytes, kind: str, headers: dict[str, str] | None = None) -> None:
+        self.send_response(status)
+        for name, value in {"Content-Type": kind, "Content-Length": str(len(body)), **(headers or {})}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+
+def _text(message: dict[str, Any]) -> str:
+    content = message.get("content") or ""
+    if isinstance(content, str):
+        return content
+    return " ".join(part.get("text", "") for part in content if isinstance(part, dict))
+
+
+def _completion(engine: Engine, body: dict[str, Any]) -> dict[str, Any]:
+    messages = body["messages"]
+    tools = body.get("tools") if body.get("tool_choice") != "none" else None
+    prompt = sum(len(_text(message).split()) for message in messages)
+    if tools and messages and messages[-1].get("role") != "tool":
+        call = {"name": tools[0]["function"]["name"], "arguments": json.dumps({"text": _text(messages[-1])})}
+        message: dict[str, Any] = {
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [{"id": "call_0", "type": "function", "function": call}],
+        }
+        finish, used = "tool_calls", len(call["arguments"].split())
+    else:
+        words = engine.reply(engine.model, messages).split(" ")
+        limit = body.get("max_completion_tokens") or body.get("max_tokens") or len(words)
+        message = {"role": "assistant", "content": " ".join(words[:limit])}
+        finish, used = ("length" if limit < len(words) else "stop"), min(limit, len(words))
+    return {
+        "id": "chatcmpl-0",
+        "object": "chat.completion",
+        "created": 0,
+        "model": engine.model,
+        "choices": [{"index": 0, "message": message, "finish_reason": finish, "logprobs": None}],
+        "usage": {"prompt_tokens": prompt, "completion_tokens": used, "total_tokens": prompt + used},
+    }
+
+
+def _chunks(whole: dict[str, Any], *, usage: bool) -> Iterator[dict[str, Any]]:
+    frame = {"id": whole["id"], "object": "chat.completion.chunk", "created": 0, "model": whole["model"]}
+    choice = whole["choices"][0]
+    message = choice["message"]
+    deltas: list[dict[str, Any]] = [{"role": "assistant", "content": ""}]
+    if message.get("tool_calls"):
+        deltas += [{"tool_calls": [{"index": 0, **message["tool_calls"][0]}]}]
+    else:
+        words = message["content"].split(" ")
+        deltas += [{"content": word if place == 0 else f" {word}"} for place, word in enumerate(words)]
+    for delta in deltas:
+        yield frame | {"choices": [{"index": 0, "delta": delta, "finish_reason": None}]}
+    yield frame | {"choices": [{"index": 0, "delta": {}, "finish_reason": choice["finish_reason"]}]}
+    if usage:
+        yield frame | {"choices": [], "usage": whole["usage"]}
+
+
+def serve(path: Path, deployment_id: str) -> None:
+    """Serve one deployment of a shared state file until its row is stopped, removed or out of time."""
+    from anytune.testing.store import Store  # noqa: PLC0415 - only for a process of its own
+
+    store = Store(path)
+    with store.change() as state:
+        row = state.deployments[deployment_id]
+        engine = Engine(row.model.id, token=row.token, ttl_s=row.ttl_s)
+        row.base_url = engine.base_url
+    with engine:
+        while engine.alive:
+            time.sleep(0.1)
+            held = store.read().deployments.get(deployment_id)
+            if held is None or held.state not in {"starting", "ready"}:
+                return
+
+
+if __name__ == "__main__":
+    serve(Path(sys.argv[1]), sys.argv[2])

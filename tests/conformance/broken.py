@@ -1,0 +1,529 @@
+"""Backends that are broken on purpose, each with the scenarios that must fail because of it. `test_suite_bites.py` runs this file."""
+
+from __future__ import annotations
+
+import random
+from itertools import count
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pytest
+
+from anytune.backend import Found
+from anytune.errors import NotFound, Rejected
+from anytune.testing import BackendConformance, BackendKit, MemoryBackend
+from anytune.testing.life import status_of
+from anytune.testing.store import Store
+from anytune.values import Address, Finding, Snapshot, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+KEY = "canary/7f3a9c1e"
+NOWHERE = "http://127.0.0.1:9/v1"
+
+
+class Broken(MemoryBackend):
+    """The memory backend, to be broken in one place; each instance starts from what `MemoryBackend` does."""
+
+    breaks: ClassVar[set[str]]
+    map_status = staticmethod(status_of)
+
+
+class BadName(Broken):
+    breaks: ClassVar = {"B01"}
+    name = "Memory Backend"
+
+
+class AccountChanges(Broken):
+    breaks: ClassVar = {"B01"}
+    numbers = count()
+
+    @property
+    def account(self):
+        return f"account-{next(self.numbers)}"
+
+
+class CapabilitiesDrift(Broken):
+    breaks: ClassVar = {"B02"}
+    numbers = count()
+
+    @property
+    def capabilities(self):
+        return self._capabilities.model_copy(update={"settle_s": float(next(self.numbers))})
+
+
+class ShowsItsKey(Broken):
+    breaks: ClassVar = {"B03"}
+
+    def __repr__(self):
+        return f"Broken({self._key.get_secret_value()})"
+
+
+class CloseHidesJobs(Broken):
+    breaks: ClassVar = {"B04"}
+    hidden: ClassVar[set[int]] = set()
+
+    def close(self):
+        self.hidden.add(id(self.store))
+
+    def find(self, order):
+        if id(self.store) in self.hidden:
+            self.hidden.clear()
+            return Found(jobs=(), complete=True)
+        return super().find(order)
+
+
+class RefusesGoodSpecs(Broken):
+    breaks: ClassVar = {"B05"}
+
+    def check(self, spec, data):
+        return [Finding(severity="error", code="mood", message="Not today.")]
+
+
+class QuoteCreates(Broken):
+    breaks: ClassVar = {"B06"}
+
+    def quote(self, spec, stats):
+        with self.store.change() as state:
+            state.counts["jobs"] = state.counts.get("jobs", 0) + 1
+        return super().quote(spec, stats)
+
+
+class TakesAnyMethod(Broken):
+    breaks: ClassVar = {"B07"}
+
+    @property
+    def capabilities(self):
+        return self._capabilities.model_copy(update={"methods": frozenset({"sft"})})
+
+    def check(self, spec, data):
+        return []
+
+    def _accept(self, state, order):
+        return
+
+
+class UploadsNothing(Broken):
+    breaks: ClassVar = {"B08"}
+
+    def upload(self, file):
+        path = type("Present", (), {"exists": lambda self: True})()
+        return super().upload(file.model_copy(update={"path": path}))
+
+
+class CreatesTwice(Broken):
+    breaks: ClassVar = {"B04", "B09", "B10", "B12", "B13"}
+
+    def submit(self, order):
+        super().submit(order)
+        return super().submit(order)
+
+
+class CreatesAnUntaggedExtra(Broken):
+    breaks: ClassVar = {"B09"}
+
+    def submit(self, order):
+        super().submit(order.model_copy(update={"ref": "lost"}))
+        return super().submit(order)
+
+
+class NeverSeesAll(Broken):
+    breaks: ClassVar = {"B09"}
+
+    def find(self, order):
+        return super().find(order).model_copy(update={"complete": False})
+
+
+class ForgetsTheRef(Broken):
+    breaks: ClassVar = {"B10"}
+
+    def find(self, order):
+        found = super().find(order)
+        return found.model_copy(update={"jobs": tuple(job.model_copy(update={"ref": None}) for job in found.jobs)})
+
+
+class MatchesByName(Broken):
+    breaks: ClassVar = {"B11"}
+
+    def find(self, order):
+        held = [job for job in self.store.read().jobs.values() if job.name == order.name]
+        return super().find(order.model_copy(update={"ref": held[0].ref})) if held else Found(jobs=(), complete=True)
+
+
+class TrustsTheFilter(Broken):
+    """The server ignores the filter, and nothing is matched here."""
+
+    breaks: ClassVar = {"B06", "B08", "B11", "B13"}
+
+    def find(self, order):
+        jobs = []
+        for job in self.store.read().jobs.values():
+            jobs += super().find(order.model_copy(update={"ref": job.ref})).jobs
+        return Found(jobs=tuple(jobs), complete=True)
+
+
+class RemembersInTheInstance(Broken):
+    breaks: ClassVar = {"B12"}
+
+    def submit(self, order):
+        self.__dict__.setdefault("mine", set()).add(order.ref)
+        return super().submit(order)
+
+    def find(self, order):
+        return super().find(order) if order.ref in self.__dict__.get("mine", ()) else Found(jobs=(), complete=True)
+
+
+class AddsTheCancelled(Broken):
+    breaks: ClassVar = {"B13"}
+
+    def find(self, order):
+        found = super().find(order)
+        for job in self.store.read().jobs.values():
+            if job.cancelled and job.ref != order.ref:
+                found = found.model_copy(update={"jobs": found.jobs + super().find(order.model_copy(update={"ref": job.ref})).jobs})
+        return found
+
+
+class Seen(Broken):
+    """Changes what a poll says."""
+
+    def see(self, seen: Snapshot) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def poll(self, job_id):
+        seen = super().poll(job_id)
+        return seen.model_copy(update=self.see(seen))
+
+
+class StepsBeyondTheEnd(Seen):
+    breaks: ClassVar = {"B14"}
+
+    def see(self, seen):
+        return {"step": (seen.total_steps or 0) + 1}
+
+
+class KeyInTheSnapshot(Seen):
+    breaks: ClassVar = {"B14"}
+
+    def see(self, seen):
+        return {"raw": {"headers": {"authorization": KEY}}}
+
+
+class CancelsAnything(Broken):
+    breaks: ClassVar = {"B15"}
+
+    def cancel(self, job_id):
+        if job_id in self.store.read().jobs:
+            super().cancel(job_id)
+
+
+class UnknownIdIsUnknownStatus(Broken):
+    breaks: ClassVar = {"B15", "B32"}
+
+    def poll(self, job_id):
+        return super().poll(job_id) if job_id in self.store.read().jobs else Snapshot(id=job_id, status=Status.UNKNOWN)
+
+
+class PausedIsRunning(Broken):
+    breaks: ClassVar = {"B16"}
+    map_status = staticmethod(lambda word: Status.RUNNING if word == "paused" else status_of(word))
+
+
+class UnknownIsFailed(Broken):
+    breaks: ClassVar = {"B17"}
+    map_status = staticmethod(lambda word: Status.FAILED if status_of(word) is Status.UNKNOWN else status_of(word))
+
+
+class LosesArtifacts(Seen):
+    breaks: ClassVar = {"B18"}
+
+    def see(self, seen):
+        return {"model": seen.model and seen.model.model_copy(update={"missing": ("merged",)})}
+
+
+class NewInstanceForgetsTheEnd(Broken):
+    breaks: ClassVar = {"B19"}
+
+    def poll(self, job_id):
+        first = not self.__dict__.get("polled")
+        self.__dict__["polled"] = True
+        seen = super().poll(job_id)
+        return seen.model_copy(update={"status": Status.UNKNOWN}) if first and seen.status.terminal else seen
+
+
+class EventsNewestFirst(Broken):
+    breaks: ClassVar = {"B20", "B21"}
+
+    def events(self, job_id, after=None):
+        return super().events(job_id, after)[::-1]
+
+
+class EventsWithoutZone(Broken):
+    breaks: ClassVar = {"B20"}
+
+    def events(self, job_id, after=None):
+        return [event.model_copy(update={"at": event.at.replace(tzinfo=None)}) for event in super().events(job_id, after)]
+
+
+class CursorIsInclusive(Broken):
+    breaks: ClassVar = {"B21"}
+
+    def events(self, job_id, after=None):
+        return [event for event in super().events(job_id) if after is None or event.id >= after]
+
+
+class LossIsNaN(Broken):
+    breaks: ClassVar = {"B22"}
+
+    def metrics(self, job_id, after=None):
+        return [metric.model_copy(update={"values": {"loss": float("nan")}}) for metric in super().metrics(job_id, after)]
+
+
+class MetricsIgnoreTheCursor(Broken):
+    breaks: ClassVar = {"B23"}
+
+    def metrics(self, job_id, after=None):
+        return super().metrics(job_id)
+
+
+class CheckpointsNewestFirst(Broken):
+    breaks: ClassVar = {"B24"}
+
+    def checkpoints(self, job_id):
+        return super().checkpoints(job_id)[::-1]
+
+
+class CancelledIsFailed(Seen):
+    breaks: ClassVar = {"B25", "B26"}
+
+    def see(self, seen):
+        return {"status": Status.FAILED} if seen.status is Status.CANCELLED else {}
+
+
+class CancelDoesNothing(Broken):
+    breaks: ClassVar = {"B25", "B26"}
+
+    def cancel(self, job_id):
+        self.poll(job_id)
+
+
+class CancelTwiceRaises(Broken):
+    breaks: ClassVar = {"B26"}
+
+    def cancel(self, job_id):
+        job = self.store.read().jobs.get(job_id)
+        if job and job.cancelled:
+            raise Rejected("It is cancelled.", backend=self.name)
+        super().cancel(job_id)
+
+
+class CancelAfterTheEndRaises(Broken):
+    breaks: ClassVar = {"B27"}
+
+    def cancel(self, job_id):
+        job = self.store.read().jobs.get(job_id)
+        if job and job.last_word == "succeeded":
+            raise Rejected("It has succeeded.", backend=self.name)
+        super().cancel(job_id)
+
+
+class PauseDoesNothing(Broken):
+    breaks: ClassVar = {"B28"}
+
+    def pause(self, job_id):
+        return
+
+
+class ResumeCancels(Broken):
+    breaks: ClassVar = {"B28"}
+
+    def resume(self, job_id):
+        self.cancel(job_id)
+
+
+class WrongSize(Broken):
+    breaks: ClassVar = {"B29"}
+
+    def upload(self, file):
+        return super().upload(file).model_copy(update={"size_bytes": 0})
+
+
+class FilesByName(Broken):
+    breaks: ClassVar = {"B30"}
+
+    def upload(self, file):
+        held = super().upload(file)
+        with self.store.change() as state:
+            state.files[file.sha256].id = file.path.name
+        return held.model_copy(update={"id": file.path.name})
+
+
+class FindsAnyFile(Broken):
+    breaks: ClassVar = {"B31"}
+
+    def find_file(self, sha256):
+        return super().find_file(sha256) or super().find_file(next(iter(self.store.read().files), ""))
+
+
+class KeyInTheError(Broken):
+    breaks: ClassVar = {"B32"}
+
+    def poll(self, job_id):
+        try:
+            return super().poll(job_id)
+        except NotFound as error:
+            error.raw = {"authorization": KEY}
+            raise
+
+
+class UnpicklableErrors(Broken):
+    breaks: ClassVar = {"B32"}
+
+    def poll(self, job_id):
+        class Mine(NotFound):
+            pass
+
+        try:
+            return super().poll(job_id)
+        except NotFound as error:
+            raise Mine(error.message, backend=self.name) from None
+
+
+class SwallowsUndeclared(Broken):
+    breaks: ClassVar = {"B33"}
+
+    @property
+    def capabilities(self):
+        return self._capabilities.model_copy(update={"abilities": self._capabilities.abilities - {"pause"}})
+
+    def pause(self, job_id):
+        return
+
+
+class UndeclaredBreaks(Broken):
+    breaks: ClassVar = {"B33"}
+
+    @property
+    def capabilities(self):
+        return self._capabilities.model_copy(update={"abilities": self._capabilities.abilities - {"metrics"}})
+
+    def metrics(self, job_id, after=None):
+        raise AttributeError("metrics")
+
+
+class TranslateRaises(Broken):
+    breaks: ClassVar = {"B34"}
+
+    def translate(self, error):
+        raise error
+
+
+class DeploysTwice(Broken):
+    breaks: ClassVar = {"B35"}
+    numbers = count()
+
+    def deploy(self, order):
+        return super().deploy(order.model_copy(update={"ref": f"{order.ref}-{next(self.numbers)}"}))
+
+
+class ReadyTooEarly(Broken):
+    breaks: ClassVar = {"B36", "B37", "B38", "B40"}
+
+    def poll_deployment(self, deployment_id):
+        seen = super().poll_deployment(deployment_id)
+        return seen.model_copy(update={"address": seen.address and seen.address.model_copy(update={"base_url": NOWHERE})})
+
+
+class StreamDiffers(Broken):
+    breaks: ClassVar = {"B37"}
+
+    def deploy(self, order):
+        host = super().deploy(order)
+        self.store.engines[host.id].reply = lambda *_: f"answer {random.random()}"
+        return host
+
+
+class TakesAnyToken(Broken):
+    breaks: ClassVar = {"B38"}
+
+    def deploy(self, order):
+        host = super().deploy(order)
+        self.store.engines[host.id].token = None
+        return host
+
+
+class UnknownHostIsUnknown(Broken):
+    breaks: ClassVar = {"B39"}
+
+    def poll_deployment(self, deployment_id):
+        try:
+            return super().poll_deployment(deployment_id)
+        except NotFound:
+            first = next(iter(self.store.read().deployments))
+            return super().poll_deployment(first).model_copy(update={"state": "unknown"})
+
+
+class GoneButAnswering(Broken):
+    breaks: ClassVar = {"B40"}
+
+    def undeploy(self, deployment_id):
+        with self.store.change() as state:
+            state.deployments[deployment_id].state = "gone"
+
+
+class UndeployTwiceRaises(Broken):
+    breaks: ClassVar = {"B41"}
+
+    def undeploy(self, deployment_id):
+        if self.store.read().deployments[deployment_id].state in {"stopping", "gone"}:
+            raise NotFound("It is gone.", backend=self.name)
+        super().undeploy(deployment_id)
+
+
+class AddressIsWrong(Broken):
+    breaks: ClassVar = {"B42"}
+
+    def address(self, model):
+        return Address(base_url=NOWHERE, model=model.id)
+
+
+class CannotContinue(Broken):
+    breaks: ClassVar = {"B43"}
+
+    def submit(self, order):
+        if order.model.startswith("memory:"):
+            raise Rejected("Only base models.", backend=self.name)
+        return super().submit(order)
+
+
+class DeletesNothing(Broken):
+    breaks: ClassVar = {"B44"}
+
+    def delete_model(self, model):
+        return
+
+
+BROKEN = [cls for cls in vars().copy().values() if isinstance(cls, type) and issubclass(cls, Broken) and "breaks" in vars(cls)]
+
+
+@pytest.fixture(scope="module", params=BROKEN, ids=lambda cls: cls.__name__)
+def kit(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BackendKit]:
+    store = Store()
+    statuses = {word: status_of(word) for word in ("queued", "running", "paused", "succeeded", "failed", "cancelled")}
+    yield BackendKit(
+        lambda: request.param(api_key=KEY, store=store),
+        folder=tmp_path_factory.mktemp("broken"),
+        model="base",
+        drive=lambda: None,
+        timeout_s=2.0,
+        statuses=statuses,
+        map_status=request.param.map_status,
+        jobs=lambda: store.read().counts.get("jobs", 0),
+        secrets=[KEY],
+    )
+    for engine in store.engines.values():
+        engine.close()
+
+
+class TestBroken(BackendConformance):
+    """All scenarios, on all of them."""
