@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import anytune
+import anytune.testing
 
 ROOT = Path(__file__).resolve().parents[2]
 CORE = sorted((ROOT / "src").rglob("*.py"))
@@ -55,10 +56,11 @@ def test_importing_anytune_loads_nothing_heavy():
     assert loaded_after("import anytune") & HEAVY == set()
 
 
-def test_public_names_are_the_lazy_names_and_lead_where_they_live():
-    assert set(anytune.__all__) == {*anytune._HOMES, "__version__"}
-    for name, home in anytune._HOMES.items():
-        assert getattr(anytune, name) is getattr(importlib.import_module(home), name)
+@pytest.mark.parametrize("package", [anytune, anytune.testing], ids=lambda package: package.__name__)
+def test_public_names_are_the_lazy_names_and_lead_where_they_live(package):
+    assert {*package.__all__, "__version__"} == {*package._HOMES, "__version__"}
+    for name, home in package._HOMES.items():
+        assert getattr(package, name) is getattr(importlib.import_module(home), name)
 
 
 def test_an_unknown_name_is_an_attribute_error_and_not_an_import():

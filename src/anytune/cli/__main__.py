@@ -1,4 +1,4 @@
-"""`python -m anytune` is the `anytune` command."""
+"""`python -m anytune.cli` is the `anytune` command."""
 
 from anytune.cli import main
 

@@ -1,0 +1,44 @@
+"""What this machine computes with, found without loading torch."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+from pathlib import Path
+from typing import Literal
+
+import psutil
+
+__all__ = ["Device", "device", "free_memory_bytes", "nvidia", "threads"]
+
+Device = Literal["cpu", "cuda"]
+
+_DRIVER = Path("/proc/driver/nvidia/version")
+
+
+def nvidia() -> bool:
+    """Tell whether an NVIDIA driver is loaded and its GPUs are not hidden."""
+    return _DRIVER.exists() and os.environ.get("CUDA_VISIBLE_DEVICES") not in {"", "-1"}
+
+
+def device() -> Device:
+    """Tell whether training here will use an NVIDIA GPU: the driver is loaded, torch is built for it, and it is not hidden.
+
+    The training child asks torch itself; this answer is for checks and quotes, which must be quick.
+    """
+    try:
+        version = importlib.metadata.version("torch")
+    except importlib.metadata.PackageNotFoundError:
+        return "cpu"
+    return "cuda" if nvidia() and not version.endswith("+cpu") else "cpu"
+
+
+def threads() -> int:
+    """Count the physical cores that this process may use: hyper-threads share the units that matrix products need."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(allowed, psutil.cpu_count(logical=False) or allowed))
+
+
+def free_memory_bytes() -> int:
+    """Give the memory that is free for a new process."""
+    return int(psutil.virtual_memory().available)

@@ -1,0 +1,124 @@
+"""Which engine serves a model here, and with which arguments.
+
+CPU: `transformers serve` with continuous batching. GPU: `vllm serve`, in vLLM's own environment. Neither gets a key or Host check of its
+own: the gate of `anytune.local` stands in front of them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from anytune.errors import ConfigError
+from anytune.local import ServeSettings
+from anytune_trl import models, starter
+from anytune_trl.device import free_memory_bytes, nvidia
+from anytune_trl.settings import nearest_option
+
+if TYPE_CHECKING:
+    from anytune.backend import DeployOrder
+
+__all__ = ["ENV", "settings"]
+
+ENV = {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1", "VLLM_NO_USAGE_STATS": "1", "GOMP_SPINCOUNT": "0"}
+"""An engine serves what lies on the disk: it needs no network. GOMP_SPINCOUNT: five times the speed on a busy machine (2026-11-22)."""
+
+_OPTIONS = ("engine", "vllm", "continuous_batching", "max_model_len", "ready_timeout_s")
+_PAGE_TOKENS = 256
+_MOST_PAGES = 64
+_CACHE_BYTES = 1 << 30
+
+
+def settings(order: DeployOrder) -> ServeSettings:
+    """Choose the engine for a deployment.
+
+    Options: `engine` (`transformers` or `vllm`; by default vLLM where a GPU and vLLM are present), `vllm` (its executable),
+    `continuous_batching` (default True; without it transformers samples, one request at a time), `max_model_len`, `ready_timeout_s`.
+
+    Raises:
+        ConfigError: The model cannot be served, or an option is wrong.
+    """
+    options = order.options
+    for name in options:
+        if name not in _OPTIONS:
+            raise ConfigError(f"Unknown option `{name}` of a local deployment.", fix=nearest_option(name, _OPTIONS))
+    folder = _folder(order)
+    parity = _parity(order, folder)
+    vllm = _vllm(options)
+    common: dict[str, Any] = {"model": order.name, "parity": parity, "ready_timeout_s": float(options.get("ready_timeout_s", 600))}
+    if vllm:
+        length = ("--max-model-len", str(int(options["max_model_len"]))) if "max_model_len" in options else ()
+        argv = (
+            vllm,
+            "serve",
+            str(folder),
+            "--host",
+            "127.0.0.1",
+            "--port",
+            "{port}",
+            "--served-model-name",
+            order.name,
+            "--dtype",
+            "bfloat16",
+            *length,
+        )
+        return ServeSettings(engine=argv, engine_model=order.name, parity_mode="gpu" if parity else None, **common)
+    batching = bool(options.get("continuous_batching", True))
+    argv = (sys.executable, "-P", "-m", "anytune_trl.engine", str(folder), "{port}", *((str(_pages(folder)),) if batching else ()))
+    # With continuous batching transformers 5.23 decodes every request as the first one asked: greedily.
+    return ServeSettings(engine=argv, engine_model=str(folder), greedy_only=batching, **common)
+
+
+def _folder(order: DeployOrder) -> Path:
+    model = order.model.artifacts.get("merged", order.model.id)
+    if model == starter.NAME:
+        starter.package_file()
+        return starter.folder()
+    return models.resolve(model)
+
+
+def _parity(order: DeployOrder, folder: Path) -> Path | None:
+    """Find the trainer's answers: named by the model, or beside its weights. A base model has none: any first answer makes it ready."""
+    if "parity" in order.model.missing:
+        raise ConfigError(
+            "The model's parity.json is gone, so nobody can tell whether it is served rightly.", fix="Train again, or deploy its folder."
+        )
+    named = order.model.artifacts.get("parity")
+    places = [Path(named)] if named else [folder / "parity.json", *([folder.parent / "parity.json"] if folder.name == "merged" else [])]
+    return next((path.resolve() for path in places if path.is_file()), None)
+
+
+def _vllm(options: dict[str, Any]) -> str | None:
+    """Find vLLM's executable, if it is wanted and can work here."""
+    wanted = options.get("engine")
+    if wanted not in {None, "vllm", "transformers"}:
+        raise ConfigError(f"`engine` is {wanted!r}.", fix="Say `transformers` or `vllm`.")
+    if wanted == "transformers":
+        return None
+    named = options.get("vllm") or os.environ.get("ANYTUNE_VLLM")
+    found = shutil.which(str(named)) if named else shutil.which("vllm")
+    if found and nvidia():
+        return str(Path(found).absolute())
+    if wanted == "vllm" or named:
+        why = "no NVIDIA driver is loaded" if found else f"there is no executable {named or 'vllm'}"
+        raise ConfigError(
+            f"vLLM cannot serve here: {why}.", fix="Install vLLM into its own environment and name it in ANYTUNE_VLLM, or drop the option."
+        )
+    return None
+
+
+def _pages(folder: Path) -> int:
+    """Count the pages of the key-value cache: what fits into 1 GiB or a tenth of the free memory, at most 16,384 tokens, at least 2,048."""
+    try:
+        raw = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except OSError:  # the starter may not be converted yet; its cache takes 46 kB a token
+        return _MOST_PAGES
+    config = raw.get("text_config") or raw
+    heads = config.get("num_attention_heads", 32)
+    width = config.get("head_dim") or config.get("hidden_size", 4096) // heads
+    a_page: int = 2 * 4 * config.get("num_hidden_layers", 32) * (config.get("num_key_value_heads") or heads) * width * _PAGE_TOKENS
+    return max(2048 // _PAGE_TOKENS, min(_MOST_PAGES, min(_CACHE_BYTES, free_memory_bytes() // 10) // a_page))

@@ -1,0 +1,95 @@
+"""The `anytune` command. Commands live one file a noun; here is how each of them ends: with a code, and an error without a traceback."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from anytune.cli.exits import ExitCode, exit_code
+from anytune.errors import AnytuneError, DataError, redact
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["ExitCode", "invoke", "main"]
+
+
+def main() -> None:
+    """Run the command line of this process, and exit."""
+    sys.exit(invoke(sys.argv[1:]))
+
+
+def invoke(arguments: Sequence[str]) -> int:
+    """Run one command line and give its exit code.
+
+    With `--json` an error is one JSON object on stdout; otherwise it is one message on stderr that ends with the next step. The traceback
+    of an unexpected one is shown with `ANYTUNE_DEBUG=1`.
+
+    Example:
+        >>> invoke(["--version"])
+        anytune 0.1.0
+        0
+    """
+    from anytune.cli.app import app  # noqa: PLC0415 - Typer is loaded once a command line is run, not by `import anytune.cli`
+
+    as_json = "--json" in arguments
+    try:
+        code = app(list(arguments), prog_name="anytune", standalone_mode=False)
+    except AnytuneError as error:
+        _tell(error, error.message, as_json=as_json, fix=error.fix, job_id=error.job_id)
+        return exit_code(error)
+    except (KeyboardInterrupt, EOFError) as error:
+        return _interrupted(error, as_json=as_json)
+    except OSError as error:
+        if error.errno == errno.EPIPE:  # `anytune … | head`: whoever read has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return ExitCode.OK
+        return _unexpected(error, as_json=as_json)
+    except Exception as error:  # noqa: BLE001 - the last stop: whatever it is, it is told and ends in a code
+        if type(error).__name__ == "Abort":  # Typer's word for Ctrl-C and for a question that was answered with no
+            return _interrupted(error, as_json=as_json)
+        if isinstance(error, _Usage):
+            _tell(error, error.format_message(), as_json=as_json, fix="`anytune --help` shows what there is.")
+            return ExitCode.USAGE
+        return _unexpected(error, as_json=as_json)
+    if code == ExitCode.INTERRUPTED and not isinstance(code, ExitCode):  # Typer's own 130: no command has told it yet
+        return _interrupted(KeyboardInterrupt(), as_json=as_json)
+    return int(code or 0)
+
+
+@runtime_checkable
+class _Usage(Protocol):
+    """What Typer raises for wrong arguments; its classes moved between releases, this method did not."""
+
+    def format_message(self) -> str: ...
+
+
+def _interrupted(error: BaseException, *, as_json: bool) -> ExitCode:
+    if as_json:
+        _tell(error, "Interrupted.", as_json=True, fix="Jobs and deployments that were started go on: `anytune jobs list`.")
+    return ExitCode.INTERRUPTED
+
+
+def _unexpected(error: Exception, *, as_json: bool) -> ExitCode:
+    if os.environ.get("ANYTUNE_DEBUG") == "1":
+        import traceback  # noqa: PLC0415 - only here
+
+        traceback.print_exception(error)
+    fix = "This is a fault in anytune. Set ANYTUNE_DEBUG=1 and run the same again to see the traceback, and please report it."
+    _tell(error, f"Unexpected {type(error).__name__}: {redact(str(error))}", as_json=as_json, fix=fix)
+    return ExitCode.UNEXPECTED
+
+
+def _tell(error: BaseException, message: str, *, as_json: bool, fix: str, job_id: str | None = None) -> None:
+    from anytune.cli import show  # noqa: PLC0415 - Typer comes with it
+
+    if as_json:
+        findings = error.findings if isinstance(error, DataError) else ()
+        told: dict[str, object] = {"type": type(error).__name__, "message": message, "fix": fix, "job_id": job_id}
+        show.document({"error": told | ({"findings": findings} if findings else {})})
+        return
+    show.note(f"error: {message}", "bold red")
+    if fix:
+        show.note(fix)

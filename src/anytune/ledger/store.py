@@ -1,0 +1,290 @@
+"""The `Ledger`: the one face of the database. Each method is one transaction; what it does lives in the module of its noun."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+from sqlalchemy.exc import IntegrityError
+
+from anytune.ledger import claims, deployments, files, jobs, logs
+from anytune.ledger.engine import Database, open_database
+from anytune.ledger.migrate import migrate
+from anytune.values import now as _now
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from datetime import datetime
+    from types import TracebackType
+
+    from anytune.backend import LocalFile, RemoteDeployment, RemoteFile
+    from anytune.ledger.rows import DeploymentRow, JobRow
+    from anytune.spec import TrainingSpec
+    from anytune.values import Event, Finding, Metric, ModelRef, Snapshot, Status
+
+__all__ = ["Ledger"]
+
+
+class Ledger:
+    """The durable record of jobs, files and deployments. Safe for threads and processes; every write is on disk when its method returns.
+
+    Args:
+        database: An open, migrated database.
+        uuid: The ledger's own id: remote jobs carry it, so that two ledgers on one account can be told apart.
+        clock: Gives the time with its zone.
+
+    Example:
+        ```python
+        with Ledger.open() as ledger:
+            for row in ledger.jobs(status="running"):
+                print(row.id, row.name)
+        ```
+    """
+
+    def __init__(self, database: Database, uuid: str, *, clock: Callable[[], datetime] = _now) -> None:
+        """Keep the parts; `open` makes them."""
+        self.database = database
+        self.uuid = uuid
+        self.clock = clock
+
+    @classmethod
+    def open(cls, url: str | None = None, *, clock: Callable[[], datetime] = _now) -> Self:
+        """Open the ledger, made or migrated forward where needed.
+
+        Args:
+            url: A SQLAlchemy URL of SQLite or PostgreSQL; None takes `ANYTUNE_LEDGER`, or `ledger.db` in the state folder.
+            clock: Gives the time with its zone.
+
+        Raises:
+            ConfigError: The URL cannot hold a ledger.
+            LedgerError: It cannot be opened, or is of a newer anytune.
+        """
+        database = open_database(url)
+        try:
+            return cls(database, migrate(database), clock=clock)
+        except BaseException:
+            database.close()
+            raise
+
+    def __enter__(self) -> Self:
+        """Give itself."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Close."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections; another use opens new ones."""
+        self.database.close()
+
+    def claim(
+        self,
+        *,
+        backend: str,
+        account: str,
+        name: str,
+        profile: str | None,
+        spec: TrainingSpec,
+        spec_hash: str,
+        model: str,
+        data: Mapping[str, LocalFile],
+        host: str | None,
+        new_attempt: bool = False,
+        resolved: Mapping[str, Any] | None = None,
+        losses: Iterable[Finding] = (),
+        findings: Iterable[Finding] = (),
+    ) -> tuple[JobRow, bool]:
+        """Give the job of the key (backend, account, name), and whether it begins now.
+
+        The same spec hash gives the same job, running or done. A live job is also what `new_attempt` gives; once it has ended,
+        `new_attempt` starts the next numbered attempt. A job that the backend rejected never existed there, and begins again.
+
+        Raises:
+            JobConflict: The key belongs to a job with another spec; `differences` shows both.
+            JobFailed: The job failed or was cancelled; the text says why, and `new_attempt=True` goes on.
+        """
+        rest = {"backend": backend, "account": account, "name": name, "profile": profile, "spec_hash": spec_hash, "host": host}
+        wanted = claims.Claim.of(spec, model=model, data=data, losses=losses, findings=findings, resolved=dict(resolved or {}), **rest)
+        try:
+            return self._claim(wanted, new_attempt=new_attempt)
+        except IntegrityError:  # PostgreSQL: another process inserted the same key first, so now there is a row to find
+            return self._claim(wanted, new_attempt=new_attempt)
+
+    def _claim(self, wanted: claims.Claim, *, new_attempt: bool) -> tuple[JobRow, bool]:
+        with self.database.write() as connection:
+            return claims.claim(connection, wanted, self.uuid, new_attempt=new_attempt, now=self.clock())
+
+    def attach(
+        self, *, backend: str, account: str, profile: str | None, remote_id: str, name: str, host: str | None, snapshot: Snapshot
+    ) -> JobRow:
+        """Take in a remote job that anytune did not create; the same (backend, account, remote_id) again gives the same row.
+
+        Raises:
+            ConfigError: The name is taken by another job.
+        """
+        key = {"backend": backend, "account": account, "profile": profile, "name": name, "host": host}
+        with self.database.write() as connection:
+            return claims.attach(connection, self.uuid, snapshot, remote_id=remote_id, now=self.clock(), **key)
+
+    def job(self, job_id: str) -> JobRow:
+        """Give a job by its id, the beginning of one (6 characters or more) or its name (the latest attempt).
+
+        Raises:
+            NotFound: There is none.
+            ConfigError: There are several.
+        """
+        with self.database.read() as connection:
+            return jobs.find(connection, job_id, self.uuid)
+
+    def jobs(
+        self,
+        *,
+        status: Status | str | Iterable[Status | str] | None = None,
+        backend: str | None = None,
+        name: str | None = None,
+        limit: int | None = None,
+    ) -> list[JobRow]:
+        """Give jobs, newest first."""
+        with self.database.read() as connection:
+            return jobs.listed(connection, self.uuid, status=status, backend=backend, name=name, limit=limit)
+
+    def latest(self, *, backend: str, account: str, name: str) -> JobRow | None:
+        """Give the latest attempt under a key, or None."""
+        with self.database.read() as connection:
+            return jobs.latest(connection, self.uuid, backend=backend, account=account, name=name)
+
+    def spent(self, backend: str, account: str, name: str) -> tuple[float, float]:
+        """Sum dollars and minutes over all attempts of a key: what a budget is held against.
+
+        Minutes count from the first look that saw an attempt running to the first that saw it ended, pauses included.
+        """
+        with self.database.read() as connection:
+            return jobs.spent(connection, backend=backend, account=account, name=name, now=self.clock())
+
+    def record(self, job_id: str, snapshot: Snapshot) -> JobRow:
+        """Take in one observation by the status machine (`following`): an ended job stays as it ended."""
+        with self.database.write() as connection:
+            return jobs.observe(connection, job_id, self.uuid, snapshot, now=self.clock())
+
+    def request_cancel(self, job_id: str, *, reason: str = "") -> JobRow:
+        """Write down that a job shall end; one that was never sent is cancelled at once.
+
+        Args:
+            job_id: Its id.
+            reason: Why, such as a budget that is used up; shown when the same job is asked for again.
+        """
+        with self.database.write() as connection:
+            return jobs.request_cancel(connection, job_id, self.uuid, reason=reason, now=self.clock())
+
+    def remove(self, job_id: str) -> None:
+        """Forget an ended job with its events and metrics.
+
+        Raises:
+            ConfigError: It has not ended.
+        """
+        with self.database.write() as connection:
+            jobs.remove(connection, job_id, self.uuid)
+
+    def add_events(self, job_id: str, events: Iterable[Event]) -> list[Event]:
+        """Keep the events that are not known yet (by id), and give those."""
+        with self.database.write() as connection:
+            return logs.add_events(connection, job_id, events)
+
+    def events(self, job_id: str, after: str | None = None, limit: int | None = None) -> list[Event]:
+        """Give events, oldest first; those after the one whose id is `after`."""
+        with self.database.read() as connection:
+            return logs.events(connection, job_id, after=after, limit=limit)
+
+    def last_event(self, job_id: str) -> str | None:
+        """Give the id of the newest event that is known, the cursor for what comes after it."""
+        with self.database.read() as connection:
+            return logs.last_event(connection, job_id)
+
+    def last_step(self, job_id: str) -> int | None:
+        """Give the newest step that has metrics."""
+        with self.database.read() as connection:
+            return logs.last_step(connection, job_id)
+
+    def add_metrics(self, job_id: str, metrics: Iterable[Metric]) -> None:
+        """Keep metrics by step; numbers of a step that is known join it."""
+        with self.database.write() as connection:
+            logs.add_metrics(connection, job_id, metrics)
+
+    def metrics(self, job_id: str, after: int | None = None) -> list[Metric]:
+        """Give metrics by step; those after step `after`."""
+        with self.database.read() as connection:
+            return logs.metrics(connection, job_id, after=after)
+
+    def remote_file(self, backend: str, account: str, sha256: str) -> RemoteFile | None:
+        """Give the file with these bytes, if the backend holds it."""
+        with self.database.read() as connection:
+            return files.held(connection, (backend, account, sha256))
+
+    def add_remote_file(self, backend: str, account: str, file: RemoteFile) -> None:
+        """Write down that the backend holds a file."""
+        with self.database.write() as connection:
+            files.finish(connection, (backend, account, file.sha256), file, now=self.clock())
+
+    def forget_remote_file(self, backend: str, account: str, sha256: str) -> None:
+        """Write down that the backend does not hold a file (any more): the next job sends it again."""
+        with self.database.write() as connection:
+            files.forget(connection, (backend, account, sha256))
+
+    def plan_deployment(
+        self,
+        *,
+        backend: str,
+        account: str,
+        profile: str | None,
+        model: ModelRef,
+        name: str,
+        ttl_s: float,
+        host: str | None,
+        job_id: str | None = None,
+        options: Mapping[str, Any] | None = None,
+        hourly_usd: float | None = None,
+    ) -> DeploymentRow:
+        """Write down a host before it is asked for; it expires `ttl_s` seconds from now."""
+        columns = {
+            "backend": backend,
+            "account": account,
+            "profile": profile,
+            "name": name,
+            "host": host,
+            "job_id": job_id,
+            "hourly_usd": hourly_usd,
+        }
+        with self.database.write() as connection:
+            return deployments.plan(
+                connection,
+                ttl_s=ttl_s,
+                now=self.clock(),
+                model=model.model_dump(mode="json"),
+                options=jobs.clean(dict(options or {})),
+                **columns,
+            )
+
+    def record_deployment(self, deployment_id: str, seen: RemoteDeployment) -> DeploymentRow:
+        """Take in one observation of a host; `gone` never changes, and no credential is kept."""
+        with self.database.write() as connection:
+            return deployments.observe(connection, deployment_id, seen, now=self.clock())
+
+    def request_stop(self, deployment_id: str) -> DeploymentRow:
+        """Write down that a host shall end."""
+        with self.database.write() as connection:
+            return deployments.request_stop(connection, deployment_id, now=self.clock())
+
+    def deployment(self, deployment_id: str) -> DeploymentRow:
+        """Give a deployment by its id, the beginning of one or its name (the latest).
+
+        Raises:
+            NotFound: There is none.
+            ConfigError: There are several.
+        """
+        with self.database.read() as connection:
+            return deployments.find(connection, deployment_id)
+
+    def deployments(self, *, live: bool = False) -> list[DeploymentRow]:
+        """Give deployments, newest first; with `live` only those that may still cost something."""
+        with self.database.read() as connection:
+            return deployments.listed(connection, live=live)

@@ -1,0 +1,242 @@
+"""The submit protocol: a remote job is created effectively once, whatever dies when.
+
+```text
+intent ──uploads, CAS──▶ sending ──one create──▶ submitted
+   ▲                        │  ├── definite refusal ──▶ rejected
+   │                        ▼  ▼
+   └─ shown to be absent ─ in_doubt ── found ──▶ submitted
+```
+
+Every arrow is a durable write, made before the network call that it announces. A reply that was lost is never answered by a second
+create, only by looking (`reconcile`). "Effectively": the settle window that a backend declares is the whole safety argument. Where a
+listing lags by more, `sweep` finds the second job and cancels it.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from anytune.errors import (
+    AnytuneError,
+    AuthError,
+    ConfigError,
+    DataError,
+    FineTuningUnavailable,
+    NotFound,
+    QuotaExceeded,
+    RateLimited,
+    Rejected,
+    SubmitInDoubt,
+    Unsupported,
+)
+from anytune.ledger import transitions
+from anytune.ledger.reconcile import OnInDoubt, Reconciliation, cancel_extra, order_of
+from anytune.ledger.sender import Sender, liveness, sending
+from anytune.ledger.uploads import Uploads
+from anytune.paths import host
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import timedelta
+
+    from anytune.backend import Backend, Order, RemoteFile, RemoteJob
+    from anytune.ledger.rows import JobRow
+    from anytune.ledger.store import Ledger
+    from anytune.retry import Retry
+
+__all__ = ["DEFINITE", "submit"]
+
+DEFINITE = (Rejected, AuthError, FineTuningUnavailable, QuotaExceeded, Unsupported, NotFound, ConfigError, DataError)
+"""Errors of a create that say for certain that nothing was created."""
+
+_SENDS = 3
+"""Creates in one call, each after it was shown that the one before had no effect."""
+_POLL_S = 0.2
+_ELSEWHERE_S = 900.0
+"""A sender on another machine is taken for dead after 15 minutes: far beyond any request, and beyond clocks that differ."""
+
+
+def submit(
+    ledger: Ledger,
+    backend: Backend,
+    row: JobRow,
+    *,
+    retry: Retry,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], Any] = time.sleep,
+    on_in_doubt: OnInDoubt = "reconcile_then_resend",
+    wait_s: float = 120.0,
+) -> JobRow:
+    """Bring a row to `submitted`, from wherever this or another process left it. Calling it again is safe at any time.
+
+    Args:
+        ledger: The ledger that holds the row.
+        backend: Who trains.
+        row: The row; it is read anew.
+        retry: The retry layer.
+        clock: Gives monotonic seconds.
+        sleep: Waits for seconds.
+        on_in_doubt: Whether to send again once it is shown that a lost create had no effect.
+        wait_s: Seconds to wait for another process that is sending the same job, or a file of it.
+
+    Returns:
+        The row: submitted, or ended where somebody cancelled it before it was sent.
+
+    Raises:
+        BackendError: The backend refused; nothing was created, and the same script may run again after the fix.
+        SubmitInDoubt: A create was sent and what became of it cannot be known yet.
+    """
+    return _Submission(ledger, backend, retry, clock, sleep, on_in_doubt, wait_s).run(row.id)
+
+
+@dataclass
+class _Submission:
+    ledger: Ledger
+    backend: Backend
+    retry: Retry
+    clock: Callable[[], float]
+    sleep: Callable[[float], Any]
+    on_in_doubt: OnInDoubt
+    wait_s: float
+    extra: RemoteJob | None = field(default=None, init=False)
+    """A job that this process created and that lost its row to another one."""
+
+    def run(self, job_id: str) -> JobRow:
+        lost: Exception | None = None
+        sends = 0
+        while True:
+            row = self._after_others(job_id)
+            if row.submit_state in {"submitted", "rejected"} or row.status.terminal:
+                return self._finished(row)
+            if row.submit_state == "in_doubt":
+                row = self._reconciliation.run(row, policy=self.on_in_doubt)
+            elif sends == _SENDS:
+                raise self._unsent(row) from lost
+            else:
+                sends += 1
+                lost = self._send(row) or lost
+
+    @property
+    def _reconciliation(self) -> Reconciliation:
+        return Reconciliation(self.ledger, self.backend, self.retry, self.clock, self.sleep)
+
+    def _after_others(self, job_id: str) -> JobRow:
+        """Wait while a live process sends; what a dead one left is in doubt."""
+        deadline = self.clock() + self.wait_s
+        while True:
+            row = self.ledger.job(job_id)
+            self._refuse_elsewhere(row)
+            if row.submit_state != "sending":
+                return row
+            if self._dead(row):
+                self._doubt(row, "The process that sent it died before the reply.")
+            elif self.clock() >= deadline:
+                raise SubmitInDoubt(
+                    f"Job {row.name!r} ({row.id}) is being sent by {_who(row.sender)} for more than {self.wait_s:g} s.",
+                    fix="Wait for that process, or end it and run the same script again.",
+                    backend=row.backend,
+                    job_id=row.id,
+                )
+            else:
+                self.sleep(_POLL_S)
+
+    def _send(self, row: JobRow) -> Exception | None:
+        """Upload, then make one create. Gives the error of a reply that was lost."""
+        uploads = Uploads(self.ledger, self.backend, self.retry, self.clock, self.sleep, self.wait_s)
+        try:
+            files = uploads.run(row)
+            order = order_of(row, files)
+        except DEFINITE as error:
+            self._reject(row, error)
+            raise error.at(job_id=row.id) from None
+        with sending(self.clock) as sender:
+            with self.ledger.database.write() as connection:
+                sent = transitions.start(connection, row, sender, now=self.ledger.clock())
+            return None if sent is None else self._create(sent, order, uploads.reused)
+
+    def _create(self, row: JobRow, order: Order, reused: dict[str, RemoteFile]) -> Exception | None:
+        try:
+            remote = self.retry.create(lambda: self.backend.submit(order), backend=self.backend)
+        except DEFINITE as error:
+            self._reject(row, error)
+            for file in reused.values():  # the refusal may mean that a file kept from an earlier job is gone
+                self.ledger.forget_remote_file(row.backend, row.account, file.sha256)
+            raise error.at(job_id=row.id) from None
+        except RateLimited as error:
+            row = self._doubt(row, str(error))
+            if self._reconciliation.once(row).submit_state == "intent":
+                raise error.at(job_id=row.id) from None
+            return error
+        except Exception as error:  # noqa: BLE001 - whatever it is, a job may exist now: the row says so, and the caller looks for it
+            self._doubt(row, f"{type(error).__name__}: {error}")
+            return error
+        except BaseException as error:
+            self._doubt(row, f"{type(error).__name__} while it was sent.")
+            raise
+        self._take(row, remote)
+        return None
+
+    def _take(self, row: JobRow, remote: RemoteJob) -> None:
+        with self.ledger.database.write() as connection:
+            taken = transitions.take(connection, row, remote, now=self.ledger.clock())
+        if taken is None:
+            self.extra = remote
+
+    def _finished(self, row: JobRow) -> JobRow:
+        """End what must not go on: our own job where another took the row, and a job whose end was asked for meanwhile."""
+        if self.extra is not None and row.remote_id != self.extra.id:
+            cancel_extra(self.backend, self.retry, row, self.extra.id)
+        if row.submit_state == "rejected":
+            raise Rejected(
+                f"Job {row.name!r} ({row.id}) was rejected by {row.backend}: {row.error}",
+                fix="Correct the reason and run the same script again.",
+                backend=row.backend,
+                job_id=row.id,
+            )
+        remote_id = row.remote_id
+        if row.cancel_requested and remote_id is not None and not row.status.terminal:
+            self.retry.write(lambda: self.backend.cancel(remote_id), backend=self.backend)
+        return row
+
+    def _reject(self, row: JobRow, error: AnytuneError) -> None:
+        with self.ledger.database.write() as connection:
+            transitions.reject(connection, row, str(error), now=self.ledger.clock())
+
+    def _doubt(self, row: JobRow, why: str) -> JobRow:
+        with self.ledger.database.write() as connection:
+            return transitions.doubt(connection, row, why, now=self.ledger.clock()) or row
+
+    def _dead(self, row: JobRow) -> bool:
+        if row.sender is None:
+            return True
+        state = liveness(row.sender)
+        if state == "unknown":
+            return row.sent_at is None or _seconds(self.ledger.clock() - row.sent_at) > _ELSEWHERE_S
+        return state == "dead"
+
+    def _refuse_elsewhere(self, row: JobRow) -> None:
+        if self.backend.capabilities.local and row.host not in {None, host()} and row.submit_state != "submitted":
+            raise SubmitInDoubt(
+                f"Job {row.name!r} ({row.id}) belongs to {row.host}, and only that machine can see whether it runs there.",
+                fix=f"Run the script on {row.host}.",
+                backend=row.backend,
+                job_id=row.id,
+            )
+
+    def _unsent(self, row: JobRow) -> SubmitInDoubt:
+        return SubmitInDoubt(
+            f"Job {row.name!r} ({row.id}) was sent to {row.backend} {_SENDS} times; each reply was lost, and no job came of it.",
+            fix="Check the provider's status page, then run the same script again.",
+            backend=row.backend,
+            job_id=row.id,
+        )
+
+
+def _seconds(span: timedelta) -> float:
+    return span.total_seconds()
+
+
+def _who(sender: Sender | None) -> str:
+    return "another process" if sender is None else f"process {sender.pid} on {sender.host}"

@@ -1,0 +1,176 @@
+"""The ledger's tables in SQLAlchemy Core, the same on SQLite and PostgreSQL. The migrations make them; a test holds both equal."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+
+if TYPE_CHECKING:
+    from sqlalchemy import Dialect
+
+__all__ = ["deployments", "events", "facts", "files", "jobs", "metadata", "metrics"]
+
+
+class Moment(TypeDecorator[datetime]):
+    """A time with its zone: UTC in the database (SQLite has no zones, so they are dropped there), aware in Python."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Store as UTC."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"The time {value} has no zone.")
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
+        """Give back as UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+_LONG = BigInteger().with_variant(Integer, "sqlite")
+_JSON = JSON(none_as_null=True)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+facts = Table("anytune_facts", metadata, Column("key", String(64), primary_key=True), Column("value", Text, nullable=False))
+"""The ledger about itself: its `uuid`, and which anytune migrated it last."""
+
+jobs = Table(
+    "anytune_jobs",
+    metadata,
+    Column("sequence", _LONG, primary_key=True, autoincrement=True),
+    Column("id", String(26), nullable=False, unique=True),
+    Column("backend", String(64), nullable=False),
+    Column("account", String(255), nullable=False),
+    Column("name", String(255), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("profile", String(255)),
+    Column("spec", _JSON, nullable=False),
+    Column("spec_hash", String(80), nullable=False),
+    Column("outcome", _JSON, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("data", _JSON, nullable=False),
+    Column("resolved", _JSON, nullable=False),
+    Column("losses", _JSON, nullable=False),
+    Column("findings", _JSON, nullable=False),
+    Column("submit_state", String(16), nullable=False),
+    Column("fence", Integer, nullable=False),
+    Column("sender", _JSON),
+    Column("sent_at", Moment),
+    Column("status", String(16), nullable=False),
+    Column("cancel_requested", Boolean, nullable=False),
+    Column("remote_id", String(255)),
+    Column("host", String(255)),
+    Column("snapshot", _JSON),
+    Column("error", Text, nullable=False),
+    Column("model_ref", _JSON),
+    Column("cost_usd", Float),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    Column("started_at", Moment),
+    Column("ended_at", Moment),
+    UniqueConstraint("backend", "account", "name", "attempt"),
+    UniqueConstraint("backend", "account", "remote_id"),
+    Index(None, "name"),
+    Index(None, "status"),
+    sqlite_autoincrement=True,
+)
+
+
+def _of_job(*, ondelete: str, **options: Any) -> Column[str]:
+    return Column("job_id", String(26), ForeignKey("anytune_jobs.id", ondelete=ondelete), **options)
+
+
+events = Table(
+    "anytune_events",
+    metadata,
+    Column("sequence", _LONG, primary_key=True, autoincrement=True),
+    _of_job(ondelete="CASCADE", nullable=False),
+    Column("id", String(255), nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("level", String(16), nullable=False),
+    Column("message", Text, nullable=False),
+    Column("data", _JSON, nullable=False),
+    UniqueConstraint("job_id", "id"),
+    sqlite_autoincrement=True,
+)
+
+metrics = Table(
+    "anytune_metrics",
+    metadata,
+    _of_job(ondelete="CASCADE", primary_key=True),
+    Column("step", Integer, primary_key=True, autoincrement=False),
+    Column("at", Moment, nullable=False),
+    Column("numbers", _JSON, nullable=False),
+)
+
+files = Table(
+    "anytune_files",
+    metadata,
+    Column("backend", String(64), primary_key=True),
+    Column("account", String(255), primary_key=True),
+    Column("sha256", String(64), primary_key=True),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("remote_id", String(255)),
+    Column("sender", _JSON),
+    Column("updated_at", Moment, nullable=False),
+)
+"""One row a file and account: without `remote_id` it is on its way up, sent by `sender`."""
+
+deployments = Table(
+    "anytune_deployments",
+    metadata,
+    Column("id", String(26), primary_key=True),
+    _of_job(ondelete="SET NULL"),
+    Column("backend", String(64), nullable=False),
+    Column("account", String(255), nullable=False),
+    Column("profile", String(255)),
+    Column("model", _JSON, nullable=False),
+    Column("name", String(255), nullable=False),
+    Column("options", _JSON, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("remote_id", String(255)),
+    Column("address", _JSON),
+    Column("hourly_usd", Float),
+    Column("ttl_s", Float, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Column("stop_requested", Boolean, nullable=False),
+    Column("host", String(255)),
+    Column("error", Text, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    Column("ready_at", Moment),
+    Column("ended_at", Moment),
+    Index(None, "state"),
+)

@@ -1,0 +1,119 @@
+"""Every Python block of the docs runs, page by page, against a backend that trains nothing and answers everything."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from anytune import errors, plugins
+from anytune.spec import TrainingSpec, json_schema
+from anytune.testing import MemoryBackend
+
+ROOT = Path(__file__).parents[2]
+PAGES = [*sorted((ROOT / "docs").rglob("*.md")), ROOT / "README.md"]
+BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+REFERENCE = ROOT / "docs" / "reference"
+
+
+def blocks(page):
+    text = page.read_text(encoding="utf-8")
+    return [(text[: found.start(1)].count("\n"), found[1]) for found in BLOCK.finditer(text)]
+
+
+class Rehearsal(MemoryBackend):
+    """What `trl` is while a page is read aloud."""
+
+    name = "trl"
+
+
+@pytest.fixture
+def desk(tmp_path, monkeypatch):
+    """A folder such as a reader has: data files, and backends that train nothing."""
+    for name in ("ANYTUNE_LEDGER", "ANYTUNE_CONFIG"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("ANYTUNE_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("anytune.observe._FIRST_S", 0.01)
+    monkeypatch.setattr("anytune.observe._LONGEST_S", 0.01)
+    rows = [{"messages": [{"role": "user", "content": f"{n}?"}, {"role": "assistant", "content": f"{n}!"}]} for n in range(12)]
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    (tmp_path / "train.jsonl").write_text(text)
+    (tmp_path / "valid.jsonl").write_text(text)
+    (tmp_path / "anytune.toml").write_text('[profiles.trial]\nbackend = "memory"\n')
+    load = plugins.load
+    monkeypatch.setattr(plugins, "load", lambda name: Rehearsal if name == "trl" else load(name))
+    return tmp_path
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=lambda page: str(page.relative_to(ROOT)))
+def test_the_python_blocks_of_a_page_run_one_after_the_other(page, desk):
+    namespace = {"__name__": "reader"}
+    for line, code in blocks(page):
+        exec(compile("\n" * line + code, str(page), "exec"), namespace)  # so that a traceback points into the page
+
+
+def test_the_published_schema_is_current():
+    published = json.loads((REFERENCE / "spec.schema.json").read_text())
+    assert published == json_schema(), "run: anytune schema > docs/reference/spec.schema.json"
+
+
+def test_the_spec_page_names_every_setting():
+    schema = json_schema()
+    names = {name for part in (schema, *schema["$defs"].values()) for name in part.get("properties", {})} - {"type"}
+    page = (REFERENCE / "spec.md").read_text()
+    assert sorted(name for name in names if f"`{name}`" not in page) == []
+
+
+def test_the_spec_page_names_every_alias():
+    from anytune.spec import DPO, SFT, Budget, Full, LoRA, QLoRA
+
+    page = (REFERENCE / "spec.md").read_text()
+    aliases = {alias for part in (TrainingSpec, SFT, DPO, LoRA, QLoRA, Full, Budget) for alias in part.aliases}
+    assert sorted(alias for alias in aliases if f"`{alias}`" not in page) == []
+
+
+def test_the_errors_page_explains_every_error():
+    page = (REFERENCE / "errors.md").read_text()
+    own = [name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, errors.AnytuneError)]
+    missing = [name for name in own if name not in {"AnytuneError", "BackendError"} and f"| `{name}` |" not in page]
+    assert missing == []
+
+
+def test_the_errors_page_shows_the_tree_of_the_module():
+    tree = re.search(r"```text\n(.*?)```", errors.__doc__, re.DOTALL)[1]
+    assert tree in (REFERENCE / "errors.md").read_text()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_yaml_block_of_a_page_is_yaml(page):
+    for found in re.finditer(r"^```yaml\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
+        assert isinstance(yaml.safe_load(found[1]), dict)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_of_a_page_leads_somewhere(page):
+    for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text(encoding="utf-8")):
+        if "://" not in target:
+            assert (page.parent / target).exists(), target
+
+
+def test_the_example_spec_is_the_quickstarts():
+    from anytune.cli.quickstart import story
+
+    example, told = TrainingSpec.read(ROOT / "examples" / "recipes.yaml"), story.spec()
+    assert example.train.resolve() == told.train.resolve()
+    assert example.adapter == told.adapter
+    assert example.settings() | {"logging_steps": 1} == told.settings()
+
+
+def test_the_example_program_runs(desk, capsys):
+    import runpy
+
+    example = ROOT / "examples" / "quickstart.py"
+    assert len(example.read_text().splitlines()) < 150
+    runpy.run_path(str(example))["main"]("trial")
+    assert "venison" in capsys.readouterr().out

@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import json
+
+
+def test_a_spec_becomes_a_job_and_its_model_is_printed(cli):
+    model = cli("run", cli.spec())
+    assert cli.code == 0
+    assert model.strip() == "memory:job-000001"
+    assert "12 rows" in cli.err
+    assert "succeeded" in cli.err
+
+
+def test_running_the_same_spec_again_gives_the_same_job(cli):
+    spec = cli.spec()
+    first = cli.json("run", spec)
+    second = cli.json("run", spec)
+    assert first["job"]["id"] == second["job"]["id"]
+    assert first["preflight"]["ok"] is True
+    assert second["preflight"] is None
+
+
+def test_a_new_attempt_is_another_job(cli):
+    spec = cli.spec()
+    first = cli.json("run", spec)["job"]
+    second = cli.json("run", spec, "--new-attempt")["job"]
+    assert second["id"] != first["id"]
+    assert second["attempt"] == 2
+
+
+def test_without_waiting_the_id_is_printed_and_the_job_goes_on(cli):
+    job_id = cli("run", cli.spec(), "--no-wait").strip()
+    assert cli.code == 0
+    shown = cli.json("jobs", "show", job_id)
+    assert shown["status"] in {"submitting", "queued", "running"}
+
+
+def test_a_failed_job_ends_in_1_with_its_reason(cli, failing):
+    failing("CUDA out of memory")
+    cli("run", cli.spec())
+    assert cli.code == 1
+    assert "CUDA out of memory" in cli.err
+
+
+def test_a_failed_job_is_one_json_error(cli, failing):
+    failing("CUDA out of memory")
+    error = cli.json("run", cli.spec())["error"]
+    assert cli.code == 1
+    assert error["type"] == "JobFailed"
+    assert "CUDA out of memory" in error["message"]
+    assert error["job_id"]
+
+
+def test_waiting_too_short_ends_in_4_and_the_job_goes_on(cli):
+    cli.configure(trial='life = { words = ["running"] }')
+    error = cli.json("run", cli.spec(), "--timeout", "1s")["error"]
+    assert cli.code == 4
+    assert error["type"] == "WaitTimeout"
+    assert f"anytune jobs watch {error['job_id']}" in error["fix"]
+
+
+def test_another_spec_under_the_same_name_is_refused_with_both_values(cli):
+    cli("run", cli.spec(), "--no-wait")
+    cli("run", cli.spec(method="{type: sft, num_train_epochs: 5}"))
+    assert cli.code == 2
+    assert "num_train_epochs" in cli.err
+
+
+def test_the_backend_can_be_chosen_on_the_command_line(cli):
+    cli.configure(trial="", other="")
+    assert cli.json("run", cli.spec(), "--backend", "other")["job"]["spec"]["backend"] == "other"
+
+
+def test_an_unknown_key_is_refused_with_the_nearest_name(cli):
+    cli("run", cli.spec(traim="rows.jsonl"))
+    assert cli.code == 2
+    assert "`traim`" in cli.err
+    assert "`train`" in cli.err
+
+
+def test_a_bad_row_is_named_by_its_number_and_nothing_is_created(cli):
+    spec = cli.spec()
+    rows = (cli.folder / "rows.jsonl").read_text().splitlines()
+    rows[6] = json.dumps({"messages": [{"role": "user", "content": "and?"}]})
+    (cli.folder / "rows.jsonl").write_text("\n".join(rows) + "\n")
+    cli("run", spec)
+    assert cli.code == 2
+    assert "row 7" in cli.err.lower()
+    assert cli.json("jobs", "list")["jobs"] == []
+
+
+def test_a_bad_row_carries_its_number_in_json(cli):
+    spec = cli.spec()
+    (cli.folder / "rows.jsonl").write_text('{"messages": 1}\n')
+    error = cli.json("run", spec)["error"]
+    assert error["type"] == "DataError"
+    assert error["findings"][0]["row"] == 1
+
+
+def test_a_missing_data_file_is_named(cli):
+    cli("run", cli.spec(train="nowhere.jsonl"))
+    assert cli.code == 2
+    assert "nowhere.jsonl" in cli.err
+
+
+def test_a_missing_spec_is_named(cli):
+    cli("run", "nowhere.yaml")
+    assert cli.code == 2
+    assert "nowhere.yaml" in cli.err
+
+
+def test_an_unknown_backend_is_refused_with_what_there_is(cli):
+    cli("run", cli.spec(backend="memori"))
+    assert cli.code == 3
+    assert "memory" in cli.err
+
+
+def test_preflight_reports_and_makes_no_job(cli):
+    report = cli.json("preflight", cli.spec())
+    assert cli.code == 0
+    assert report["ok"] is True
+    assert report["stats"]["rows"] == 12
+    assert report["quote"]["basis"]
+    assert cli.json("jobs", "list")["jobs"] == []
+
+
+def test_preflight_lists_what_the_backend_has_no_word_for(cli):
+    cli("preflight", cli.spec(method="{type: sft, weight_decay: 0.1}"))
+    assert cli.code == 0
+    assert "weight_decay" in cli.err
+
+
+def test_preflight_ends_in_1_where_the_spec_is_strict(cli):
+    report = cli.json("preflight", cli.spec(method="{type: sft, weight_decay: 0.1}", strict="true"))
+    assert cli.code == 1
+    assert report["ok"] is False
+
+
+def test_an_alias_is_echoed_with_its_canonical_name(cli):
+    cli("preflight", cli.spec(method="{type: sft, n_epochs: 2}"))
+    assert "`n_epochs` is taken as `num_train_epochs`" in cli.err
+
+
+def test_every_bad_row_is_listed_once(cli):
+    spec = cli.spec()
+    (cli.folder / "rows.jsonl").write_text('{"messages": 1}\n{"messages": 2}\n')
+    cli("run", spec)
+    lines = cli.err.splitlines()
+    assert sum(line.startswith("error: row 1:") for line in lines) == 1
+    assert sum(line.startswith("error: row 2:") for line in lines) == 1
