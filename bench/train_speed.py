@@ -35,12 +35,14 @@ def conversations(path: Path) -> list[dict[str, Any]]:
 
 
 def defaults(path: Path, folder: Path, steps: int, output: Path) -> Any:
-    """What one writes after reading TRL's front page."""
+    """What one writes after reading TRL's front page; `use_cpu` only because it refuses to start without (1.16, without a GPU)."""
     from datasets import Dataset
     from peft import LoraConfig
     from trl import SFTConfig, SFTTrainer
 
-    args = SFTConfig(output_dir=str(output), max_steps=steps, per_device_train_batch_size=BATCH, report_to="none", disable_tqdm=True)
+    args = SFTConfig(
+        output_dir=str(output), max_steps=steps, per_device_train_batch_size=BATCH, use_cpu=True, report_to="none", disable_tqdm=True
+    )
     return SFTTrainer(model=str(folder), args=args, train_dataset=Dataset.from_list(conversations(path)), peft_config=LoraConfig(**LORA))
 
 

@@ -5,7 +5,9 @@ Names are loaded when they are first used: `import anytune` by itself costs next
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from anytune.lazy import loader
 
 __version__ = "0.1.0"
 
@@ -74,17 +76,7 @@ if TYPE_CHECKING:
     from anytune.values import Checkpoint, Event, Finding, Metric, Quote, Snapshot, Status
 
 
-def __getattr__(name: str) -> Any:
-    """Load a public name from its module on first use (PEP 562)."""
-    try:
-        home = _HOMES[name]
-    except KeyError:
-        raise AttributeError(f"module 'anytune' has no attribute {name!r}") from None
-    from importlib import import_module  # noqa: PLC0415 - only needed once a name is asked for
-
-    value = getattr(import_module(home), name)
-    globals()[name] = value
-    return value
+__getattr__ = loader(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

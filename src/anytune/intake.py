@@ -11,6 +11,8 @@ from anytune.preflight import Preflight, describe, preflight
 from anytune.spec import TrainingSpec, spec_hash
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from anytune.backend import Backend
     from anytune.ledger import JobRow
     from anytune.runtime import Runtime
@@ -53,13 +55,17 @@ def known(spec: TrainingSpec, backend: Backend, context: Runtime) -> JobRow | No
     return claim(spec, backend, context, describe(spec), new_attempt=False)
 
 
-def claimed(spec: TrainingSpec, backend: Backend, context: Runtime, *, new_attempt: bool) -> JobRow:
+def claimed(
+    spec: TrainingSpec, backend: Backend, context: Runtime, *, new_attempt: bool, on_preflight: Callable[[Preflight], Any] | None = None
+) -> JobRow:
     """Check everything that can be known, then take the name.
 
     Raises:
         AnytuneError: As `Preflight.raise_if_bad` and `Ledger.claim` do.
     """
     found = checked(spec, backend, context)
+    if on_preflight is not None:
+        on_preflight(found)
     found.raise_if_bad()
     return claim(spec, backend, context, found.data, new_attempt=new_attempt, losses=found.losses)
 
@@ -74,7 +80,7 @@ def claim(
     losses: tuple[Finding, ...] = (),
 ) -> JobRow:
     """Take the name in the ledger: the row that decides which job it is."""
-    model = spec.model_for(backend.name)
+    model = spec.model_for(spec.backend, backend.name)
     row, _ = context.ledger.claim(
         backend=backend.name,
         account=backend.account,

@@ -53,6 +53,7 @@ class FineTuneJob:
         backend: str | Backend | None = None,
         model: str | dict[str, str] | TunedModel | None = None,
         new_attempt: bool = False,
+        on_preflight: Callable[[Preflight], Any] | None = None,
         context: Runtime | None = None,
         **settings: Any,
     ) -> FineTuneJob:
@@ -65,6 +66,7 @@ class FineTuneJob:
             backend: Who trains: a backend's name, a profile, or a backend that is set up.
             model: What is tuned: an id, one for each backend, or an earlier result that is trained further.
             new_attempt: Start the next numbered attempt after a failed, cancelled or finished one.
+            on_preflight: Called with what preflight found, good or bad, before anything is sent; not for a job that exists already.
             context: Ledger, retries and clock; the process's own by default.
             settings: Fields of `TrainingSpec`: `train`, `validation`, `method`, `adapter`, `name`, `budget`, `strict`.
 
@@ -79,7 +81,7 @@ class FineTuneJob:
         wanted, trainer = intake.wanted(spec, backend, model, settings, context)
         row = intake.known(wanted, trainer, context) if not new_attempt else None
         if row is None:
-            row = intake.claimed(wanted, trainer, context, new_attempt=new_attempt)
+            row = intake.claimed(wanted, trainer, context, new_attempt=new_attempt, on_preflight=on_preflight)
         job = cls(row, context=context)
         job._submit()
         return job

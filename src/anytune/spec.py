@@ -197,21 +197,24 @@ class TrainingSpec(Settings):
     def _word_is_type(cls, value: Any) -> Any:
         return {"type": value} if isinstance(value, str) else value
 
-    def model_for(self, backend: str) -> str:
-        """Give the model's id for one backend.
+    def model_for(self, *words: str) -> str:
+        """Give the model's id for a backend.
+
+        Args:
+            words: What the backend may be called in `model`, the likeliest first: a profile, then its own name.
 
         Raises:
             ConfigError: The spec names models, but none for this backend.
         """
         if isinstance(self.model, str):
             return self.model
-        try:
-            return self.model[backend]
-        except KeyError:
+        found = next((self.model[word] for word in words if word in self.model), None)
+        if found is None:
             raise ConfigError(
-                f"`model` names no model for backend {backend!r}, only for {', '.join(sorted(self.model))}.",
-                fix=f"Add `{backend}: <model id>`.",
-            ) from None
+                f"`model` names no model for backend {words[-1]!r}, only for {', '.join(sorted(self.model))}.",
+                fix=f"Add `{words[-1]}: <model id>`.",
+            )
+        return found
 
     @property
     def job_name(self) -> str:

@@ -37,26 +37,26 @@ def invoke(arguments: Sequence[str]) -> int:
     as_json = "--json" in arguments
     try:
         code = app(list(arguments), prog_name="anytune", standalone_mode=False)
-    except AnytuneError as error:
-        _tell(error, error.message, as_json=as_json, fix=error.fix, job_id=error.job_id)
-        return exit_code(error)
-    except (KeyboardInterrupt, EOFError) as error:
-        return _interrupted(error, as_json=as_json)
-    except OSError as error:
-        if error.errno == errno.EPIPE:  # `anytune … | head`: whoever read has seen enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return ExitCode.OK
-        return _unexpected(error, as_json=as_json)
-    except Exception as error:  # noqa: BLE001 - the last stop: whatever it is, it is told and ends in a code
-        if type(error).__name__ == "Abort":  # Typer's word for Ctrl-C and for a question that was answered with no
-            return _interrupted(error, as_json=as_json)
-        if isinstance(error, _Usage):
-            _tell(error, error.format_message(), as_json=as_json, fix="`anytune --help` shows what there is.")
-            return ExitCode.USAGE
-        return _unexpected(error, as_json=as_json)
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last stop: whatever it is, it is told and ends in a code
+        return _ended(error, as_json=as_json)
     if code == ExitCode.INTERRUPTED and not isinstance(code, ExitCode):  # Typer's own 130: no command has told it yet
         return _interrupted(KeyboardInterrupt(), as_json=as_json)
     return int(code or 0)
+
+
+def _ended(error: BaseException, *, as_json: bool) -> ExitCode:
+    if isinstance(error, AnytuneError):
+        _tell(error, error.message, as_json=as_json, fix=error.fix, job_id=error.job_id)
+        return exit_code(error)
+    if isinstance(error, (KeyboardInterrupt, EOFError)) or type(error).__name__ == "Abort":  # Typer's: also a question answered with no
+        return _interrupted(error, as_json=as_json)
+    if isinstance(error, OSError) and error.errno == errno.EPIPE:  # `anytune … | head`: whoever read has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.OK
+    if isinstance(error, _Usage):
+        _tell(error, error.format_message(), as_json=as_json, fix="`anytune --help` shows what there is.")
+        return ExitCode.USAGE
+    return _unexpected(error, as_json=as_json)
 
 
 @runtime_checkable
@@ -72,7 +72,7 @@ def _interrupted(error: BaseException, *, as_json: bool) -> ExitCode:
     return ExitCode.INTERRUPTED
 
 
-def _unexpected(error: Exception, *, as_json: bool) -> ExitCode:
+def _unexpected(error: BaseException, *, as_json: bool) -> ExitCode:
     if os.environ.get("ANYTUNE_DEBUG") == "1":
         import traceback  # noqa: PLC0415 - only here
 

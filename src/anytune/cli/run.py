@@ -13,7 +13,6 @@ from anytune.cli.exits import ExitCode
 from anytune.cli.show import Json
 
 if TYPE_CHECKING:
-    from anytune.job import FineTuneJob
     from anytune.preflight import Preflight
     from anytune.spec import TrainingSpec
 
@@ -42,12 +41,14 @@ def run(
     from anytune.job import FineTuneJob  # noqa: PLC0415 - as above
 
     spec = _read(path, backend)
-    report = None
-    if new_attempt or not _known(spec):
-        report = FineTuneJob.preflight(spec)
-        _tell(report)
-        report.raise_if_bad()
-    job = FineTuneJob.create(spec, new_attempt=new_attempt)
+    report: Preflight | None = None
+
+    def told(found: Preflight) -> None:
+        nonlocal report
+        report = found
+        _tell(found)
+
+    job = FineTuneJob.create(spec, new_attempt=new_attempt, on_preflight=told)
     show.note(f"Job {job.id} ({job.name}, attempt {job.attempt}) is {job.status.value} on {job.backend_name}.")
     model = None
     if wait:
@@ -84,14 +85,6 @@ def _read(path: Path, backend: str | None) -> TrainingSpec:
 
     spec = TrainingSpec.read(path)
     return spec if backend is None else spec.model_copy(update={"backend": backend})
-
-
-def _known(spec: TrainingSpec) -> FineTuneJob | None:
-    """Give the job that a rerun takes up again: it was checked and quoted when it was made."""
-    from anytune.job import FineTuneJob  # noqa: PLC0415 - keeps `--help` light
-
-    jobs = FineTuneJob.list(name=spec.job_name)
-    return next((job for job in jobs if spec.backend in {job.row.profile, job.backend_name}), None)
 
 
 def _tell(report: Preflight) -> None:

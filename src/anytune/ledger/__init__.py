@@ -5,7 +5,9 @@ Names load when they are first used: `from anytune.ledger import JobRow` costs n
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from anytune.lazy import loader
 
 _HOMES = {
     "DeploymentRow": "anytune.ledger.rows",
@@ -29,14 +31,4 @@ if TYPE_CHECKING:
     from anytune.ledger.submission import submit
 
 
-def __getattr__(name: str) -> Any:
-    """Load a public name from its module on first use (PEP 562)."""
-    try:
-        home = _HOMES[name]
-    except KeyError:
-        raise AttributeError(f"module 'anytune.ledger' has no attribute {name!r}") from None
-    from importlib import import_module  # noqa: PLC0415 - only needed once a name is asked for
-
-    value = getattr(import_module(home), name)
-    globals()[name] = value
-    return value
+__getattr__ = loader(__name__, _HOMES)

@@ -20,7 +20,9 @@ another one, which adopts them.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from anytune.lazy import loader
 
 _HOMES = {
     "DEFAULT_ENV": "anytune.local.task",
@@ -92,13 +94,4 @@ if TYPE_CHECKING:
     from anytune.local.task import DEFAULT_ENV, Progress, ServeSettings, Task, TaskState
 
 
-def __getattr__(name: str) -> Any:
-    """Load a public name on first use: a training child imports `anytune.local.child` and nothing else of this package."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'anytune.local' has no attribute {name!r}")
-    import sys  # noqa: PLC0415 - only needed once a name is asked for
-    from importlib import import_module  # noqa: PLC0415 - as above
-
-    value = getattr(import_module(_HOMES[name]), name)
-    setattr(sys.modules[__name__], name, value)
-    return value
+__getattr__ = loader(__name__, _HOMES)

@@ -8,6 +8,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from anytune.lazy import loader
+
 _HOMES = {
     "BackendConformance": "anytune.testing.conformance",
     "BackendKit": "anytune.testing.kit",
@@ -39,21 +41,16 @@ if TYPE_CHECKING:
     from anytune.testing.memory import DurableMemoryBackend, MemoryBackend
 
 
+_load = loader(__name__, _HOMES)
+
+
 def __getattr__(name: str) -> Any:
     """Load a public name from its module on first use (PEP 562)."""
-    try:
-        home = _HOMES[name]
-    except KeyError:
-        raise AttributeError(f"module 'anytune.testing' has no attribute {name!r}") from None
-    from importlib import import_module  # noqa: PLC0415 - only needed once a name is asked for
-
-    if name == "BackendConformance" and home not in sys.modules:
+    if name == "BackendConformance" and _HOMES[name] not in sys.modules:
         import pytest  # noqa: PLC0415 - an extra, needed by the suite only
 
-        pytest.register_assert_rewrite(home, "anytune.testing.scenarios")
-    value = getattr(import_module(home), name)
-    globals()[name] = value
-    return value
+        pytest.register_assert_rewrite(_HOMES[name], "anytune.testing.scenarios")
+    return _load(name)
 
 
 def __dir__() -> list[str]:

@@ -146,10 +146,11 @@ def test_a_reader_that_has_seen_enough_is_no_error(shell):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_the_quickstart_makes_a_real_model_better(tmp_path):
     env = os.environ | {"ANYTUNE_HOME": str(tmp_path)}
     done = subprocess.run(
-        [*COMMAND, "quickstart", "--json"], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=580, check=False
+        [*COMMAND, "quickstart", "--json"], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=880, check=False
     )
     assert done.returncode == 0, done.stderr
     (line,) = done.stdout.splitlines()

@@ -94,7 +94,7 @@ class TRLBackend(Backend):
         marks = tuple((role, str(path.resolve()), path.stat().st_mtime_ns, path.stat().st_size) for role, path in sorted(data.items()))
         key = (spec.model_dump_json(), marks)
         if key not in self._plans:
-            self._plans[key] = plan(spec, tasks.absolute(spec.model_for(self.name)), data)
+            self._plans[key] = plan(spec, tasks.absolute(spec.model_for(spec.backend, self.name)), data)
         return self._plans[key]
 
     def upload(self, file: LocalFile) -> RemoteFile:

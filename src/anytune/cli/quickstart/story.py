@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from anytune.batch import Answer
     from anytune.job import FineTuneJob
     from anytune.model import TunedModel
+    from anytune.preflight import Preflight
 
 __all__ = ["Example", "Report", "exact_match", "spec", "tell"]
 
@@ -99,11 +100,12 @@ def tell(*, backend: str = "trl", clock: Callable[[], float] = time.monotonic) -
     begun = clock()
     recipe = spec(backend)
     held_out = [json.loads(line)["messages"] for line in (FOLDER / "test.jsonl").read_text(encoding="utf-8").splitlines()]
-    checked = FineTuneJob.preflight(recipe)
-    show.findings(checked.errors)
-    checked.raise_if_bad()
-    show.note(f"{checked.stats.rows} recipes to learn from and {len(held_out)} held out: checked.")
-    job = FineTuneJob.create(recipe, new_attempt=True)
+
+    def told(found: Preflight) -> None:
+        show.findings(found.errors)
+        show.note(f"{found.stats.rows} recipes to learn from and {len(held_out)} held out: checked.")
+
+    job = FineTuneJob.create(recipe, new_attempt=True, on_preflight=told)
     show.note(f"Training the starter model for {recipe.method.max_steps} steps: job {job.id}.")
     tuned = follow(job)
     trained = clock()
