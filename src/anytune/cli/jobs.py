@@ -62,9 +62,7 @@ def show_(job: Job, as_json: Json = False) -> None:
     if as_json:
         show.document(about)
         return
-    for key, value in about.items():
-        if value not in (None, "", [], {}):
-            show.result(f"{key:18} {value}")
+    show.record(about)
 
 
 @app.command("watch")
@@ -196,11 +194,9 @@ def _get(job: str) -> FineTuneJob:
 
 
 def _look(job: FineTuneJob) -> None:
-    """Look at a job; where its backend cannot be asked now, what was last seen is still worth showing."""
+    """Look at a job, also at one that succeeded: its files may be gone. What was last seen is shown where its backend cannot be asked."""
     from anytune.errors import AnytuneError  # noqa: PLC0415 - keeps `--help` light
 
-    if job.status.terminal:
-        return
     try:
         job.refresh()
     except AnytuneError as error:

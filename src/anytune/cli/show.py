@@ -59,6 +59,14 @@ def findings(found: Iterable[Finding]) -> None:
         note(f"{finding.severity}: {where}{finding.message} {finding.fix}".rstrip(), _STYLES[finding.severity])
 
 
+def record(fields: Mapping[str, object]) -> None:
+    """Print fields on stdout as YAML; empty ones are left out."""
+    import yaml  # noqa: PLC0415 - `--json` and `--help` do without
+
+    filled = {key: value for key, value in _jsonable(fields).items() if value not in (None, "", [], {})}
+    result(yaml.safe_dump(filled, sort_keys=False, allow_unicode=True, width=120).rstrip())
+
+
 def table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str) -> None:
     """Print a table on stdout, or the remark `empty` on stderr where there are no rows."""
     from rich import box  # noqa: PLC0415 - `--json` does without

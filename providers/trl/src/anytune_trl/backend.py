@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from anytune.spec import TrainingSpec
     from anytune.values import Checkpoint, Event, Finding, Metric
 
-__all__ = ["TRLBackend"]
+__all__ = ["TRLBackend", "status_of"]
 
 _STATES: dict[str, Status] = {
     "queued": Status.QUEUED,
@@ -42,6 +42,11 @@ _HOSTS: dict[str, Literal["starting", "ready", "failed", "stopping", "gone", "un
     "stopped": "gone",
     "cancelled": "gone",
 }
+
+
+def status_of(word: str) -> Status:
+    """Map the agent's word for a training task."""
+    return _STATES.get(word, Status.UNKNOWN)
 
 
 class TRLBackend(Backend):
@@ -132,7 +137,7 @@ class TRLBackend(Backend):
         said = local.progress(job_id)
         return Snapshot(
             id=job_id,
-            status=_STATES.get(state.status, Status.UNKNOWN),
+            status=status_of(state.status),
             step=said.step if said else None,
             total_steps=said.total_steps if said else None,
             tokens_per_second=said.tokens_per_second if said else None,

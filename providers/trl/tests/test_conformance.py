@@ -1,0 +1,50 @@
+"""The backend runs anytune's conformance suite: real children under a real agent, on the tiny model."""
+
+from __future__ import annotations
+
+import pytest
+
+from anytune.testing import BackendConformance, BackendKit
+from anytune.values import Status
+from anytune_trl import TRLBackend
+from anytune_trl.backend import status_of
+
+WORDS = {
+    "queued": Status.QUEUED,
+    "running": Status.RUNNING,
+    "paused": Status.PAUSED,
+    "succeeded": Status.SUCCEEDED,
+    "failed": Status.FAILED,
+    "cancelled": Status.CANCELLED,
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def anytune_home(tmp_path_factory):
+    """Give the module one home: the kit's jobs are shared by its scenarios."""
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ANYTUNE_HOME", str(home))
+        patch.setenv("HF_HUB_OFFLINE", "1")
+        yield home
+
+
+@pytest.fixture(scope="module")
+def kit(anytune_home, tiny_model, tmp_path_factory):
+    kit = BackendKit(
+        TRLBackend,
+        folder=tmp_path_factory.mktemp("data"),
+        model=str(tiny_model),
+        method={"max_steps": 2},
+        long={"max_steps": 20_000, "save_steps": 5_000},
+        poll_s=0.2,
+        timeout_s=240,
+        statuses=WORDS,
+        map_status=status_of,
+    )
+    yield kit
+    kit.close()
+
+
+class TestTRL(BackendConformance):
+    """All scenarios."""
