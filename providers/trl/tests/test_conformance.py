@@ -36,7 +36,7 @@ def kit(anytune_home, tiny_model, tmp_path_factory):
         folder=tmp_path_factory.mktemp("data"),
         model=str(tiny_model),
         method={"max_steps": 2},
-        long={"max_steps": 20_000, "save_steps": 5_000},
+        long={"max_steps": 600, "save_steps": 600},
         poll_s=0.2,
         timeout_s=240,
         statuses=WORDS,

@@ -90,6 +90,8 @@ def _read(path: Path, backend: str | None) -> TrainingSpec:
 def _tell(report: Preflight) -> None:
     show.findings((*report.findings, *report.losses))
     quote = report.quote
+    if quote == type(quote)():
+        return
     amounts = [f"{report.stats.rows} rows"]
     if quote.tokens is not None:
         amounts.append(f"{quote.tokens:,} tokens")

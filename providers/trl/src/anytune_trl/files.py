@@ -43,8 +43,10 @@ def keep(file: LocalFile) -> RemoteFile:
     """Copy a file once.
 
     Raises:
-        DataError: Its bytes are not the ones that were checked, or there is no room.
+        DataError: It is not there, its bytes are not the ones that were checked, or there is no room.
     """
+    if not file.path.is_file():
+        raise DataError(f"The {file.role} file {file.path} does not exist.", fix="Check the path.")
     found = kept(file.sha256)
     if found is not None:
         return found
