@@ -79,12 +79,6 @@ def test_what_is_no_model_says_what_would_be(word):
         models.resolve(word)
 
 
-def test_an_adapter_is_no_model(tmp_path):
-    (tmp_path / "adapter_config.json").write_text("{}")
-    with pytest.raises(ConfigError, match="`merged` folder"):
-        models.resolve(str(tmp_path))
-
-
 def test_weights_are_counted_from_the_headers(tiny_model):
     assert 10_000 < models.parameters(tiny_model) < 100_000
     assert models.context_length(tiny_model) == 512

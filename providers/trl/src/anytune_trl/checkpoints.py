@@ -13,7 +13,7 @@ from anytune.values import Checkpoint
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["MANIFEST", "last_good", "listed", "metrics", "prune", "seal", "sha256", "step"]
+__all__ = ["MANIFEST", "last_good", "listed", "metrics", "problem", "prune", "seal", "sha256", "step"]
 
 MANIFEST = "anytune.manifest.json"
 
@@ -41,10 +41,10 @@ def last_good(output: Path) -> tuple[Path | None, list[str]]:
     """
     problems: list[str] = []
     for folder in sorted(output.glob("checkpoint-*"), key=step, reverse=True):
-        problem = _problem(folder)
-        if problem is None:
+        wrong = problem(folder)
+        if wrong is None:
             return folder, problems
-        problems.append(f"{folder.name}: {problem}")
+        problems.append(f"{folder.name}: {wrong}")
     return None, problems
 
 
@@ -82,7 +82,8 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _problem(folder: Path) -> str | None:
+def problem(folder: Path) -> str | None:
+    """Say what is wrong with a checkpoint's files, or None where all are there and unchanged."""
     manifest = _manifest(folder)
     if manifest is None:
         return "it was not finished"

@@ -9,7 +9,7 @@ from typing import Literal
 
 import psutil
 
-__all__ = ["Device", "device", "free_memory_bytes", "nvidia", "threads"]
+__all__ = ["Device", "bf16_products", "device", "free_memory_bytes", "nvidia", "threads"]
 
 Device = Literal["cpu", "cuda"]
 
@@ -37,6 +37,15 @@ def threads() -> int:
     """Count the physical cores that this process may use: hyper-threads share the units that matrix products need."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(allowed, psutil.cpu_count(logical=False) or allowed))
+
+
+def bf16_products() -> bool:
+    """Tell whether the processor multiplies bf16 by instructions of its own (AVX512-BF16 or AMX); others emulate it, slowly."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8").partition("flags")[2].partition("\n")[0].split()
+    except OSError:
+        return False
+    return not {"avx512_bf16", "amx_bf16"}.isdisjoint(flags)
 
 
 def free_memory_bytes() -> int:

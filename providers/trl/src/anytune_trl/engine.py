@@ -27,9 +27,7 @@ def arguments(folder: Path, port: str, pages: int | None) -> list[str]:
 def main(given: list[str]) -> None:
     """Convert the starter where that was not done yet, verify the folder, and serve it until the process is ended."""
     folder = Path(given[0])
-    if folder == starter.folder():
-        starter.ensure()
-    models.verify(folder)
+    folder = models.resolve(starter.NAME if folder == starter.folder() else str(folder))
     from transformers.cli.transformers import main as command_line  # noqa: PLC0415 - takes seconds to load, and only a safe folder is served
 
     sys.argv = ["transformers", *arguments(folder, given[1], int(given[2]) if len(given) > 2 else None)]  # noqa: PLR2004 - FOLDER PORT PAGES

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anytune.errors import ConfigError
-from anytune_trl import starter
+from anytune_trl import adapters, starter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,6 +44,8 @@ def resolve(model: str, *, weights: bool = True, local_only: bool = False) -> Pa
     folder = Path(model).expanduser()
     if folder.is_dir():
         folder = folder.resolve()
+        if adapters.is_adapter(folder):
+            return _whole(folder, weights=weights, local_only=local_only)
         verify(folder)
         return folder
     if folder.exists():
@@ -51,6 +53,13 @@ def resolve(model: str, *, weights: bool = True, local_only: bool = False) -> Pa
     if folder.is_absolute() or model.startswith((".", "~")) or model.count("/") != 1:
         raise ConfigError(f"There is no model folder {model}.", fix="Check the path, give a Hub id `owner/name`, or try `starter`.")
     return _from_hub(model, weights=weights, local_only=local_only)
+
+
+def _whole(adapter: Path, *, weights: bool, local_only: bool) -> Path:
+    """Give an adapter merged with its base; where the weights do not matter, its base."""
+    adapters.verify(adapter)
+    base = resolve(adapters.base_of(adapter), weights=weights, local_only=local_only)
+    return adapters.merged(adapter, base) if weights else base
 
 
 def verify(folder: Path, *, weights: bool = True) -> None:
@@ -61,12 +70,7 @@ def verify(folder: Path, *, weights: bool = True) -> None:
     """
     config = folder / "config.json"
     if not config.is_file():
-        hint = (
-            "It is an adapter: give the `merged` folder beside it."
-            if (folder / "adapter_config.json").is_file()
-            else "config.json is missing."
-        )
-        raise ConfigError(f"{folder} is no model folder.", fix=hint)
+        raise ConfigError(f"{folder} is no model folder: config.json is missing.", fix="Give the folder that holds it and the weights.")
     for path in sorted(folder.glob("*.json")):
         _verify_json(path, folder)
     for template in sorted([*folder.glob("*.jinja"), *folder.glob("*/*.jinja")]):

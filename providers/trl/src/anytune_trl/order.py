@@ -33,6 +33,7 @@ class TrainOrder(Value):
         spec_hash: Its hash.
         data: Files by role.
         host: The machine that it runs on.
+        ledger: The ledger that ordered it; only that one may clear it away.
     """
 
     ref: str
@@ -43,6 +44,7 @@ class TrainOrder(Value):
     spec_hash: str
     data: dict[str, DataFile]
     host: str
+    ledger: str | None = None
 
     def training_spec(self) -> TrainingSpec:
         """Give the spec as the user wrote it."""

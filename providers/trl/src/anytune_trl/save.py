@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from anytune_trl.defaults import Resolved
     from anytune_trl.render import Renderer
 
-__all__ = ["prove", "save"]
+__all__ = ["merge", "prove", "save"]
 
 _SAFE: dict[str, Any] = {"trust_remote_code": False, "use_safetensors": True, "local_files_only": True}
 
@@ -43,17 +43,30 @@ def save(trainer: Any, tokenizer: Any, base: Path, resolved: Resolved, renderer:
         tokenizer.save_pretrained(adapter)
         _release(trainer)
         model = _merged(base, adapter)
-    model = model.to(torch.bfloat16 if resolved.dtype == "bfloat16" else torch.float32)
-    model.config.use_cache = True
-    model.config._name_or_path = ""  # noqa: SLF001 - transformers would write a path of this machine into the file
     scratch = run_dir / "merged.tmp"
     shutil.rmtree(scratch, ignore_errors=True)
-    model.save_pretrained(scratch)
-    tokenizer.save_pretrained(scratch)
-    _generation(base, renderer, tokenizer).save_pretrained(scratch)
+    _write(model, base, tokenizer, renderer, torch.bfloat16 if resolved.dtype == "bfloat16" else torch.float32, scratch)
     scratch.rename(merged)
     verify(merged)
     return {"merged": str(merged)} | ({"adapter": str(adapter)} if resolved.adapter != "full" else {})
+
+
+def merge(base: Path, adapter: Path, into: Path) -> None:
+    """Write an adapter merged with its base, with the base's tokenizer and template."""
+    from anytune_trl.tokenizer import load  # noqa: PLC0415 - not needed where the trainer has one
+
+    tokenizer, renderer = load(base)
+    _write(_merged(base, adapter), base, tokenizer, renderer, torch.bfloat16 if torch.cuda.is_available() else torch.float32, into)
+    verify(into)
+
+
+def _write(model: Any, base: Path, tokenizer: Any, renderer: Renderer, dtype: torch.dtype, into: Path) -> None:
+    model = model.to(dtype)
+    model.config.use_cache = True
+    model.config._name_or_path = ""  # noqa: SLF001 - transformers would write a path of this machine into the file
+    model.save_pretrained(into)
+    tokenizer.save_pretrained(into)
+    _generation(base, renderer, tokenizer).save_pretrained(into)
 
 
 def prove(merged: Path, resolved: Resolved, renderer: Renderer, prompts: list[parity.Prompt]) -> Path:

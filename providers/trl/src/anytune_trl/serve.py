@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from anytune.errors import ConfigError
 from anytune.local import ServeSettings
-from anytune_trl import models, starter
+from anytune_trl import adapters, models, starter
 from anytune_trl.device import free_memory_bytes, nvidia
 from anytune_trl.settings import nearest_option
 
@@ -49,6 +49,10 @@ def settings(order: DeployOrder) -> ServeSettings:
     folder = _folder(order)
     parity = _parity(order, folder)
     vllm = _vllm(options)
+    if vllm and adapters.is_adapter(folder):
+        raise ConfigError(
+            f"{folder} is an adapter; vLLM is given whole models here.", fix="Deploy with `engine=transformers`, or train on from it."
+        )
     common: dict[str, Any] = {"model": order.name, "parity": parity, "ready_timeout_s": float(options.get("ready_timeout_s", 600))}
     if vllm:
         length = ("--max-model-len", str(int(options["max_model_len"]))) if "max_model_len" in options else ()
@@ -70,7 +74,7 @@ def settings(order: DeployOrder) -> ServeSettings:
     batching = bool(options.get("continuous_batching", True))
     argv = (sys.executable, "-P", "-m", "anytune_trl.engine", str(folder), "{port}", *((str(_pages(folder)),) if batching else ()))
     # With continuous batching transformers 5.23 decodes every request as the first one asked: greedily.
-    return ServeSettings(engine=argv, engine_model=str(folder), greedy_only=batching, **common)
+    return ServeSettings(engine=argv, engine_model=str(_served(folder)), greedy_only=batching, **common)
 
 
 def _folder(order: DeployOrder) -> Path:
@@ -78,7 +82,16 @@ def _folder(order: DeployOrder) -> Path:
     if model == starter.NAME:
         starter.package_file()
         return starter.folder()
+    named = Path(model)
+    if named.is_dir() and adapters.is_adapter(named):  # merging loads torch: the engine's process does it
+        adapters.verify(named)
+        return named.resolve()
     return models.resolve(model)
+
+
+def _served(folder: Path) -> Path:
+    """Name the folder that the engine will serve: a model's own, or what an adapter is merged into."""
+    return adapters.target(folder) if adapters.is_adapter(folder) else folder
 
 
 def _parity(order: DeployOrder, folder: Path) -> Path | None:

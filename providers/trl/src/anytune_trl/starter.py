@@ -7,19 +7,11 @@ The package holds a 4-bit GGUF file of 98 MB; training and serving want dense sa
 from __future__ import annotations
 
 import importlib.util
-import shutil
-import tempfile
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-from filelock import FileLock
 
 from anytune.errors import ConfigError
 from anytune.paths import home
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+from anytune_trl.cache import once
 
 __all__ = ["NAME", "PARAMETERS", "ensure", "ensure_tokenizer", "folder", "package_file"]
 
@@ -59,36 +51,13 @@ def ensure() -> Path:
     Raises:
         ConfigError: The package is not installed.
     """
-    return _once(_FOLDER, _convert)
+    return once(folder(), _convert)
 
 
 def ensure_tokenizer() -> Path:
     """Give a folder with the starter's tokenizer and configuration, without its weights: all that checks and quotes need."""
     whole = folder()
-    return whole if whole.is_dir() else _once(f"{_FOLDER}-tokenizer", _convert_tokenizer)
-
-
-def _once(name: str, convert: Callable[[Path], None]) -> Path:
-    models = home() / "models"
-    place = models / name
-    if place.is_dir():
-        return place
-    models.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with FileLock(models / f"{name}.lock"):
-        if not place.is_dir():
-            with _scratch(models) as scratch:
-                convert(scratch)
-                scratch.rename(place)
-    return place
-
-
-@contextmanager
-def _scratch(parent: Path) -> Iterator[Path]:
-    scratch = Path(tempfile.mkdtemp(prefix=".converting-", dir=parent))
-    try:
-        yield scratch
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+    return whole if whole.is_dir() else once(whole.with_name(f"{_FOLDER}-tokenizer"), _convert_tokenizer)
 
 
 def _convert(into: Path) -> None:

@@ -25,12 +25,15 @@ __all__ = ["absolute", "delete", "environment", "model", "other_host", "run_dir"
 
 _ENV = {
     "GOMP_SPINCOUNT": "0",
+    "MALLOC_MMAP_THRESHOLD_": "33554432",
+    "MALLOC_TRIM_THRESHOLD_": "34359738368",
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "DO_NOT_TRACK": "1",
     "PYTHONUNBUFFERED": "1",
 }
-"""TRL 1.16 sends telemetry unless told not to. GOMP_SPINCOUNT: waiting threads leave the cores to others (measured on 2026-11-22)."""
+"""TRL 1.16 sends telemetry unless told not to. GOMP_SPINCOUNT: waiting threads leave the cores to others. MALLOC_…: glibc keeps the
+memory of a step for the next one instead of having the kernel clear it again, a tenth of the CPU time (both measured on 2026-11-22)."""
 
 _OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
 
@@ -75,6 +78,7 @@ def training(order: Order) -> local.Task:
         spec_hash=order.spec_hash,
         data=data,
         host=host(),
+        ledger=order.ledger,
     )
     folder = run_dir(order.ref)
     told.write(folder)

@@ -12,6 +12,7 @@ from torch.utils.data import Sampler
 from transformers import AutoModelForCausalLM, PrinterCallback
 from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
 
+from anytune_trl.mixed import short_rows, use_bf16_products
 from anytune_trl.render import IGNORED
 
 if TYPE_CHECKING:
@@ -78,6 +79,12 @@ class _Ours:
         args: Any = self.args  # type: ignore[attr-defined]
         return LengthSampler(self.lengths, args.train_batch_size * args.gradient_accumulation_steps, args.seed)
 
+    def train(self, *args: Any, **kwargs: Any) -> Any:
+        if self.args.device.type != "cpu":  # type: ignore[attr-defined]
+            return super().train(*args, **kwargs)  # type: ignore[misc]
+        with short_rows(max(self.lengths, default=0)):
+            return super().train(*args, **kwargs)  # type: ignore[misc]
+
     def create_model_card(self, *_: Any, **__: Any) -> None:
         return
 
@@ -102,7 +109,10 @@ class _SFT(_Ours, SFTTrainer):
         plain = all(getattr(config, name, None) in (None, 1, 1.0) for name in _HEAD_SCALES) and not self.aux_loss_enabled
         if inputs["input_ids"].device.type != "cpu" or return_outputs or not plain:
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
-        hidden = base.base_model(inputs["input_ids"], attention_mask=inputs.get("attention_mask"), use_cache=False).last_hidden_state
+        mask = inputs.get("attention_mask")
+        if mask is not None and mask[:, 0].all():
+            mask = None  # padding on the right comes after all that is learned: causal attention never looks there
+        hidden = base.base_model(inputs["input_ids"], attention_mask=mask, use_cache=False).last_hidden_state
         labels = inputs["labels"][:, 1:]
         learned = labels != IGNORED
         total = F.cross_entropy(base.get_output_embeddings()(hidden[:, :-1][learned]), labels[learned], reduction="sum")
@@ -189,6 +199,8 @@ def trainer_for(
         callbacks=callbacks,
     )
     trainer.lengths = train.lengths
+    if resolved.bf16_products:
+        use_bf16_products(trainer.model)
     trainer.remove_callback(PrinterCallback)
     return trainer
 
@@ -238,8 +250,8 @@ def _arguments(resolved: Resolved, output: Path, steps: int) -> dict[str, Any]:
 
 
 def save_steps(resolved: Resolved, steps: int) -> int:
-    """Choose how often to save: about ten times a run with an adapter, four times with all weights, never more than every five steps."""
-    return max(5, -(-steps // (4 if resolved.adapter == "full" else 10)))
+    """Choose how often to save: about ten times a run with an adapter, four times with all weights; short runs at their end."""
+    return max(10, -(-steps // (4 if resolved.adapter == "full" else 10)))
 
 
 def _peft_config(resolved: Resolved) -> Any:

@@ -1,0 +1,75 @@
+"""A LoRA adapter, or a checkpoint that is one, as a model of its own: merged with its base once, to be served or continued."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from anytune.errors import ConfigError
+from anytune.paths import home
+from anytune_trl import checkpoints
+from anytune_trl.cache import once
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["base_of", "is_adapter", "merged", "target", "verify"]
+
+_CONFIG, _WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+
+
+def is_adapter(folder: Path) -> bool:
+    """Tell whether a folder holds an adapter alone."""
+    return (folder / _CONFIG).is_file() and not (folder / "config.json").is_file()
+
+
+def verify(folder: Path) -> None:
+    """Refuse an adapter that is incomplete, was changed since it was saved, or brings pickled weights or code.
+
+    Raises:
+        ConfigError: It says what is wrong.
+    """
+    if not (folder / _WEIGHTS).is_file():
+        raise ConfigError(f"{folder} holds no {_WEIGHTS}.", fix="Give an adapter saved as safetensors; pickled ones are refused.")
+    if (folder / checkpoints.MANIFEST).is_file() and (wrong := checkpoints.problem(folder)):
+        raise ConfigError(f"The checkpoint {folder} cannot be trusted: {wrong}.", fix="Take another checkpoint of the job.")
+    base_of(folder)
+
+
+def base_of(folder: Path) -> str:
+    """Give the base model that an adapter names.
+
+    Raises:
+        ConfigError: It names none, or asks for code.
+    """
+    try:
+        config: dict[str, Any] = json.loads((folder / _CONFIG).read_text(encoding="utf-8"))
+        base = config["base_model_name_or_path"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"{folder / _CONFIG} names no base model.", fix="Save the adapter again with PEFT.") from error
+    if config.get("auto_mapping") or not isinstance(base, str):
+        raise ConfigError(f"{folder / _CONFIG} asks for custom code: it is refused.", fix="Use an adapter of a built-in architecture.")
+    return base
+
+
+def target(folder: Path) -> Path:
+    """Name the folder of the merged model: in the run of a checkpoint, so that it goes with it; else by content among the models."""
+    if folder.parent.name == "checkpoints":
+        return folder.parent.with_name("merged-checkpoints") / folder.name
+    return home() / "models" / f"merged-{checkpoints.sha256(folder / _WEIGHTS)[:16]}"
+
+
+def merged(folder: Path, base: Path) -> Path:
+    """Give the merged model's folder; the first call makes it, which loads torch.
+
+    Args:
+        folder: A verified adapter.
+        base: The verified folder of its base model.
+    """
+
+    def make(scratch: Path) -> None:
+        from anytune_trl.save import merge  # noqa: PLC0415 - heavy: only a child that trains or serves gets here
+
+        merge(base, folder, scratch)
+
+    return once(target(folder), make)
