@@ -67,7 +67,7 @@ __all__ = [
 
 _SECRET = re.compile(
     r"\b(?:sk|rk|pk)[-_][A-Za-z0-9_\-]{8,}"
-    r"|\bhf_[A-Za-z0-9]{8,}"
+    r"|\bhf_[A-Za-z0-9]{16,}"
     r"|(?i:(?<=api-key: )|(?<=api_key=)|(?<=api-key=)|(?<=apikey=))[^\s\"',}&]{8,}"
     r"|(?i:(?<=bearer ))[A-Za-z0-9._\-]{8,}"
     r"|\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"
