@@ -4,7 +4,7 @@
 Same rows, model, adapter, batch and optimiser steps; each run is a process of its own, and the runs are interleaved. Measured is `train()`
 alone: CPU seconds of the process (all threads) and wall seconds; imports, loading and the final saving are left out for all.
 
-    python bench/train_speed.py [--rows 48] [--rounds 5] [--data rows.jsonl]
+    python bench/train_speed.py [--rows 96] [--rounds 5] [--data rows.jsonl]
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ def table(found: dict[str, list[dict[str, float]]]) -> str:
 def main() -> None:
     """Run all, interleaved, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, default=48, help="training rows: one pass is made, in batches of 8")
+    parser.add_argument("--rows", type=int, default=96, help="training rows: one pass is made, in batches of 8")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--data", type=Path, default=SNIPS)
     parser.add_argument("--one", choices=list(NAMES), help=argparse.SUPPRESS)
