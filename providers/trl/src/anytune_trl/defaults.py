@@ -12,7 +12,7 @@
 | weight decay 0, gradient norm 1 | | transformers' defaults |
 | max_length | the model's context, at most 2048 | longer rows are an error, so nothing is cut in silence |
 | CPU: float32, no activation checkpointing | | measured on 2 cores: 86 tokens/s instead of 28 |
-| CPU with bf16 instructions: LoRA's products in bf16 | | the losses of float32, less than half of its time (`anytune_trl.mixed`) |
+| CPU with bf16 instructions: LoRA's products in bf16 | | float32's losses, about four fifths of its CPU time (`anytune_trl.mixed`) |
 """
 
 from __future__ import annotations
