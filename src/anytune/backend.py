@@ -17,9 +17,9 @@ from anytune.spec import TrainingSpec
 from anytune.values import Address, DataStats, Finding, LocalFile, ModelRef, Quote, Snapshot, Status, Value
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from anytune.values import Checkpoint, Event, Metric
+    from anytune.values import Checkpoint, Event, Metric, Rendered
 
 __all__ = [
     "CONTRACT_VERSION",
@@ -39,8 +39,9 @@ __all__ = [
 CONTRACT_VERSION = 1
 """Major version of this contract; a plugin that declares another one is refused by name."""
 
-Ability = Literal["upload", "events", "metrics", "checkpoints", "pause", "resume", "delete_model", "deploy", "continue"]
-"""What a backend may be able to do beside the four musts. `continue`: a tuned model can be trained further."""
+Ability = Literal["upload", "events", "metrics", "checkpoints", "pause", "resume", "delete_model", "deploy", "continue", "render"]
+"""What a backend may be able to do beside the four musts. `continue`: a tuned model can be trained further.
+`render`: rows can be shown as the model will see them."""
 
 
 class Capabilities(Value):
@@ -55,6 +56,7 @@ class Capabilities(Value):
         settle_s: Seconds that a listing may lag behind a create; an empty listing proves nothing before.
         local: Jobs run on this machine, under the agent.
         min_rows: Fewest training rows that are accepted.
+        dialect: How its data files are written (`anytune.data.formats` lists them): core writes them so before `upload`.
     """
 
     methods: frozenset[str]
@@ -65,6 +67,7 @@ class Capabilities(Value):
     settle_s: float = Field(ge=0)
     local: bool = False
     min_rows: int = 1
+    dialect: str = "anytune"
 
 
 class RemoteFile(Value):
@@ -205,6 +208,19 @@ class Backend(ABC):
     def quote(self, spec: TrainingSpec, stats: DataStats) -> Quote:  # noqa: ARG002 - a default
         """Say what a run will take; reads only."""
         return Quote()
+
+    def render(self, spec: TrainingSpec, rows: Iterable[tuple[int, dict[str, Any]]], *, pieces: bool = True) -> Iterator[Rendered]:
+        """Give rows as the model will see them in training, with what is learned of them.
+
+        Args:
+            spec: Model, method and settings.
+            rows: Rows of anytune's own schemas, each with its line in the file.
+            pieces: Give the text too; False gives counts alone, faster.
+
+        Raises:
+            DataError: The model's template refuses a row.
+        """
+        self._refuse("render", spec, rows, pieces)
 
     def upload(self, file: LocalFile) -> RemoteFile:
         """Send one file; core calls it once for the same bytes and account."""

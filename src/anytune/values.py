@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
@@ -18,7 +18,9 @@ __all__ = [
     "LocalFile",
     "Metric",
     "ModelRef",
+    "Piece",
     "Quote",
+    "Rendered",
     "Snapshot",
     "Status",
     "Value",
@@ -66,9 +68,10 @@ class Finding(Value):
         code: A short stable name, for programs and for the docs.
         message: What is wrong, for a person.
         fix: What to do about it.
-        row: 1-based line of a JSONL file, where one row is concerned.
+        row: 1-based line of a JSONL file, or the record's number in other formats, where one row is concerned; the first of `rows`.
         rows: All lines, where several are.
         message_index: 0-based index into the row's `messages`, where one is concerned.
+        file: Which file the rows are in; None where that cannot be doubted (no row, or only a training file was given).
     """
 
     severity: Literal["error", "warning", "info"]
@@ -78,6 +81,7 @@ class Finding(Value):
     row: int | None = None
     rows: tuple[int, ...] = ()
     message_index: int | None = None
+    file: Literal["train", "validation"] | None = None
 
 
 class Quote(Value):
@@ -128,11 +132,48 @@ class DataStats(Value):
         rows: Training rows.
         validation_rows: Validation rows.
         tokens: Tokens in one pass over the training rows, where they were counted.
+        billable_tokens: The same, each row counted up to the target's limit for a row: what a hosted backend bills for one epoch.
+        longest_tokens: Tokens of the longest training row.
+        validation_tokens: Tokens in one pass over the validation rows.
     """
 
     rows: int
     validation_rows: int = 0
     tokens: int | None = None
+    billable_tokens: int | None = None
+    longest_tokens: int | None = None
+    validation_tokens: int | None = None
+
+
+class Piece(NamedTuple):
+    """A stretch of a rendered row: its text, how many tokens it is, and whether the loss is on them."""
+
+    text: str
+    tokens: int
+    trained: bool
+
+
+class Rendered(Value):
+    """A row as the model sees it in training.
+
+    Attributes:
+        row: 1-based line of the file.
+        pieces: The whole text in order, special tokens included; empty where only counts were asked for.
+        prompt_tokens: Tokens that are read and not learned.
+        trained_tokens: Tokens that the loss is on.
+        label: Which rendering of the row this is, where a row gives several (`chosen`, `rejected`, `turn 3`).
+    """
+
+    row: int
+    pieces: tuple[Piece, ...] = ()
+    prompt_tokens: int
+    trained_tokens: int
+    label: str = ""
+
+    @property
+    def total_tokens(self) -> int:
+        """Tokens in all."""
+        return self.prompt_tokens + self.trained_tokens
 
 
 class ModelRef(Value):

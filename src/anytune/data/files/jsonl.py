@@ -23,11 +23,12 @@ _BOM = b"\xef\xbb\xbf"
 
 
 class Line(NamedTuple):
-    """One line of a file: its 1-based number, and the row or what is wrong with it."""
+    """One row of a file: its 1-based number, and the row or what is wrong with it (words, and a code of `anytune.codes`)."""
 
     number: int
     row: dict[str, Any]
     problem: str = ""
+    code: str = ""
 
 
 def describe(path: Path, role: Literal["train", "validation"]) -> LocalFile:
@@ -66,7 +67,7 @@ def lines(path: Path) -> Iterator[Line]:
             while raw := stream.readline(MAX_LINE_BYTES + 1):
                 number += 1
                 if len(raw) > MAX_LINE_BYTES:
-                    yield Line(number, {}, f"longer than {MAX_LINE_BYTES // 2**20} MiB")
+                    yield Line(number, {}, f"longer than {MAX_LINE_BYTES // 2**20} MiB", "line-too-long")
                     while raw and not raw.endswith(b"\n"):
                         raw = stream.readline(_CHUNK_BYTES)
                     continue
@@ -82,13 +83,13 @@ def _parsed(number: int, raw: bytes) -> Line:
     try:
         row = json.loads(raw.decode("utf-8"), object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
     except UnicodeDecodeError as error:
-        return Line(number, {}, f"not UTF-8 (byte {error.start})")
+        return Line(number, {}, f"not UTF-8 (byte {error.start})", "not-utf8")
     except RecursionError:
-        return Line(number, {}, "nested too deeply")
+        return Line(number, {}, "nested too deeply", "too-deep")
     except ValueError as error:
-        return Line(number, {}, f"not JSON: {error}")
+        return Line(number, {}, f"not JSON: {error}", "not-json")
     if not isinstance(row, dict):
-        return Line(number, {}, f"a JSON {type(row).__name__}, not an object")
+        return Line(number, {}, f"a JSON {type(row).__name__}, not an object", "not-an-object")
     return Line(number, row)
 
 

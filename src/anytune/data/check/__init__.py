@@ -1,0 +1,7 @@
+"""What is wrong in which row, before anything is spent."""
+
+from __future__ import annotations
+
+from anytune.data.check.engine import Checked, check
+
+__all__ = ["Checked", "check"]
