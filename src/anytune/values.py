@@ -203,6 +203,9 @@ class Snapshot(Value):
         tokens_per_second: Training throughput over the last logged interval.
         eta_s: Seconds to the end, as estimated by whoever trains.
         cost_usd: Spent so far.
+        minutes: Wall-clock minutes of training so far, by the backend's own clock.
+        trained_tokens: Tokens read in training so far; of a hosted job, what it bills.
+        peak_memory_bytes: Most memory that training held.
         error: Why it failed, with the last lines of its log; empty otherwise.
         model: What was produced, once succeeded.
         host: The machine that a local job runs on.
@@ -216,6 +219,9 @@ class Snapshot(Value):
     tokens_per_second: float | None = None
     eta_s: float | None = None
     cost_usd: float | None = None
+    minutes: float | None = None
+    trained_tokens: int | None = None
+    peak_memory_bytes: int | None = None
     error: str = ""
     model: ModelRef | None = None
     host: str | None = None

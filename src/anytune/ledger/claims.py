@@ -41,9 +41,12 @@ class Claim(Value):
     resolved: dict[str, Any]
     losses: list[Any]
     findings: list[Any]
+    estimate: dict[str, Any] | None = None
 
     @classmethod
-    def of(cls, spec: TrainingSpec, *, model: str, data: Mapping[str, LocalFile], losses: Any, findings: Any, **rest: Any) -> Claim:
+    def of(
+        cls, spec: TrainingSpec, *, model: str, data: Mapping[str, LocalFile], losses: Any, findings: Any, estimate: Any = None, **rest: Any
+    ) -> Claim:
         """Build one from a spec."""
         return cls(
             spec=spec_json(spec),
@@ -52,6 +55,7 @@ class Claim(Value):
             data={role: file.model_dump(mode="json") for role, file in data.items()},
             losses=[_plain(each) for each in losses],
             findings=[_plain(each) for each in findings],
+            estimate=None if estimate is None else _plain(estimate),
             **rest,
         )
 

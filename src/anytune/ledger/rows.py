@@ -9,7 +9,7 @@ from pydantic import Field
 
 from anytune.backend import LocalFile
 from anytune.ledger.sender import Sender
-from anytune.values import Status, Value
+from anytune.values import Quote, Snapshot, Status, Value
 
 __all__ = ["DeploymentRow", "DeploymentState", "JobRow", "SubmitState"]
 
@@ -40,6 +40,7 @@ class JobRow(Value):
         resolved: Defaults that the backend chose.
         losses: Settings that the backend had no word for.
         findings: What preflight found.
+        estimate: The quote before the run, as JSON of `Quote`; `actual` is beside it.
         submit_state: How far the create has come.
         fence: Counts the sends: a sender whose number is past may not write any more.
         sender: The process of the last send.
@@ -72,6 +73,7 @@ class JobRow(Value):
     resolved: dict[str, Any] = Field(default_factory=dict)
     losses: list[Any] = Field(default_factory=list)
     findings: list[Any] = Field(default_factory=list)
+    estimate: dict[str, Any] | None = None
     submit_state: SubmitState = "intent"
     fence: int = 0
     sender: Sender | None = None
@@ -88,6 +90,22 @@ class JobRow(Value):
     updated_at: datetime
     started_at: datetime | None = None
     ended_at: datetime | None = None
+
+    @property
+    def actual(self) -> Quote:
+        """What the run took so far, in the estimate's fields; None where nobody said.
+
+        Minutes are the backend's own where it counts them; otherwise they lie between the first look that saw the run and the first that
+        saw it ended.
+        """
+        seen = Snapshot.model_validate(self.snapshot) if self.snapshot else Snapshot(id=self.id, status=self.status)
+        minutes, basis = seen.minutes, "as the backend counted"
+        if minutes is None and self.started_at is not None and self.ended_at is not None:
+            minutes, basis = (self.ended_at - self.started_at).total_seconds() / 60, "minutes between two looks"
+        figures = (seen.trained_tokens, self.cost_usd, minutes, seen.peak_memory_bytes)
+        tokens, cost_usd, minutes, memory_bytes = figures
+        known = any(figure is not None for figure in figures)
+        return Quote(tokens=tokens, cost_usd=cost_usd, minutes=minutes, memory_bytes=memory_bytes, basis=basis if known else "")
 
 
 class DeploymentRow(Value):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from anytune.backend import LocalFile, RemoteDeployment, RemoteFile
     from anytune.ledger.rows import DeploymentRow, JobRow
     from anytune.spec import TrainingSpec
-    from anytune.values import Event, Finding, Metric, ModelRef, Snapshot, Status
+    from anytune.values import Event, Finding, Metric, ModelRef, Quote, Snapshot, Status
 
 __all__ = ["Ledger"]
 
@@ -93,6 +93,7 @@ class Ledger:
         resolved: Mapping[str, Any] | None = None,
         losses: Iterable[Finding] = (),
         findings: Iterable[Finding] = (),
+        estimate: Quote | None = None,
     ) -> tuple[JobRow, bool]:
         """Give the job of the key (backend, account, name), and whether it begins now.
 
@@ -104,7 +105,8 @@ class Ledger:
             JobFailed: The job failed or was cancelled; the text says why, and `new_attempt=True` goes on.
         """
         rest = {"backend": backend, "account": account, "name": name, "profile": profile, "spec_hash": spec_hash, "host": host}
-        wanted = claims.Claim.of(spec, model=model, data=data, losses=losses, findings=findings, resolved=dict(resolved or {}), **rest)
+        said = {"losses": losses, "findings": findings, "estimate": estimate}
+        wanted = claims.Claim.of(spec, model=model, data=data, resolved=dict(resolved or {}), **said, **rest)
         try:
             return self._claim(wanted, new_attempt=new_attempt)
         except IntegrityError:  # PostgreSQL: another process inserted the same key first, so now there is a row to find

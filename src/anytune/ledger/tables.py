@@ -84,6 +84,7 @@ jobs = Table(
     Column("resolved", _JSON, nullable=False),
     Column("losses", _JSON, nullable=False),
     Column("findings", _JSON, nullable=False),
+    Column("estimate", _JSON),
     Column("submit_state", String(16), nullable=False),
     Column("fence", Integer, nullable=False),
     Column("sender", _JSON),

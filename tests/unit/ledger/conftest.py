@@ -107,7 +107,9 @@ def train(tmp_path):
 def claim(ledger, train):
     """Claim a job; keywords change the spec or the key."""
 
-    def claimed(*, new_attempt=False, name="recipes", backend="memory", account="default", model="m", file=train, host=None, **fields):
+    def claimed(
+        *, new_attempt=False, name="recipes", backend="memory", account="default", model="m", file=train, host=None, estimate=None, **fields
+    ):
         spec = TrainingSpec(**{"backend": backend, "model": model, "train": file.path, "method": SFT(num_train_epochs=1)} | fields)
         data = {"train": file}
         digest = spec_hash(spec, model=model, data={"train": file.sha256})
@@ -122,6 +124,7 @@ def claim(ledger, train):
             data=data,
             host=host,
             new_attempt=new_attempt,
+            estimate=estimate,
         )
         return row
 

@@ -6,7 +6,7 @@ import pytest
 
 from anytune.errors import ConfigError, JobConflict, JobFailed, NotFound
 from anytune.spec import DPO, SFT, Budget, LoRA, TrainingSpec, spec_hash
-from anytune.values import Snapshot, Status
+from anytune.values import Quote, Snapshot, Status
 
 
 def end(ledger, row, status, **fields):
@@ -158,3 +158,20 @@ def test_only_an_ended_job_is_removed_and_its_events_with_it(ledger, claim):
     ledger.remove(row.id)
     with pytest.raises(NotFound):
         ledger.job(row.id)
+
+
+def test_the_estimate_stands_beside_what_the_run_took(ledger, claim, clock):
+    estimate = Quote(tokens=1000, minutes=5.0, memory_bytes=2_000_000, basis="estimated from the model's config")
+    row = claim(estimate=estimate)
+    assert (Quote.model_validate(row.estimate), row.actual) == (estimate, Quote())
+    ledger.record(row.id, Snapshot(id="r", status=Status.RUNNING))
+    clock.sleep(240)
+    row = ledger.record(row.id, Snapshot(id="r", status=Status.SUCCEEDED, trained_tokens=990, cost_usd=0.0, peak_memory_bytes=1_900_000))
+    assert row.actual == Quote(tokens=990, cost_usd=0.0, minutes=4.0, memory_bytes=1_900_000, basis="minutes between two looks")
+    assert Quote.model_validate(row.estimate) == estimate
+
+
+def test_the_backends_own_minutes_are_taken_over_the_time_between_looks(ledger, claim):
+    row = claim()
+    row = ledger.record(row.id, Snapshot(id="r", status=Status.SUCCEEDED, minutes=3.5))
+    assert (row.actual.minutes, row.actual.basis) == (3.5, "as the backend counted")

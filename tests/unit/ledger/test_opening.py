@@ -21,6 +21,13 @@ from anytune.ledger.engine import journal_for, network_file_system, open_databas
 from anytune.ledger.migrate import HEAD, SCHEMA_TABLE
 from anytune.ledger.tables import metadata
 
+JOB_OF_0001 = """
+INSERT INTO anytune_jobs (id, backend, account, name, attempt, spec, spec_hash, outcome, model, data, resolved, losses, findings,
+  submit_state, fence, status, cancel_requested, remote_id, error, cost_usd, created_at, updated_at)
+VALUES ('01JD0000000000000000000000', 'memory', 'default', 'recipes', 1, '{}', '1:00', '{}', 'm', '{}', '{}', '[]', '[]',
+  'submitted', 1, 'succeeded', false, 'r-1', '', 1.5, '2026-11-22 12:00:00', '2026-11-22 12:05:00')
+"""
+
 pytestmark = pytest.mark.usefixtures("home")
 
 
@@ -156,6 +163,18 @@ def test_the_newest_revision_is_the_one_the_code_knows():
     config = Config()
     config.set_main_option("script_location", str(Path(anytune.ledger.__file__).parent / "migrations"))
     assert ScriptDirectory.from_config(config).get_heads() == [HEAD]
+
+
+def test_a_ledger_of_the_first_schema_is_moved_forward_and_keeps_its_rows(home, monkeypatch):
+    monkeypatch.setattr("anytune.ledger.migrate.HEAD", "0001")
+    with Ledger.open() as ledger, ledger.database.write() as connection:
+        first = ledger.uuid
+        connection.exec_driver_sql(JOB_OF_0001)
+    monkeypatch.undo()
+    monkeypatch.setenv("ANYTUNE_HOME", str(home))
+    with Ledger.open() as ledger:
+        row = ledger.job("recipes")
+        assert (ledger.uuid, row.status, row.cost_usd, row.estimate) == (first, "succeeded", 1.5, None)
 
 
 def test_processes_that_open_a_new_ledger_at_once_all_succeed(home):
