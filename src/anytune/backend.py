@@ -39,9 +39,9 @@ __all__ = [
 CONTRACT_VERSION = 1
 """Major version of this contract; a plugin that declares another one is refused by name."""
 
-Ability = Literal["upload", "events", "metrics", "checkpoints", "pause", "resume", "delete_model", "deploy", "continue", "render"]
+Ability = Literal["upload", "events", "metrics", "checkpoints", "pause", "resume", "delete_model", "deploy", "continue", "render", "probe"]
 """What a backend may be able to do beside the four musts. `continue`: a tuned model can be trained further.
-`render`: rows can be shown as the model will see them."""
+`render`: rows can be shown as the model will see them. `probe`: a quote can be measured by a few real steps."""
 
 
 class Capabilities(Value):
@@ -181,6 +181,11 @@ class Backend(ABC):
         """Whose jobs these are: with the name it is a job's key. No secret, and the same for every key of one account."""
         return "default"
 
+    @property
+    def catalog(self) -> str | None:
+        """Under which name `anytune.catalog` knows this host's rules, prices and closing days; None where it speaks to another host."""
+        return self.name
+
     @abstractmethod
     def submit(self, order: Order) -> RemoteJob:
         """Make exactly one create call, tagged with `order.ref`.
@@ -221,6 +226,18 @@ class Backend(ABC):
             DataError: The model's template refuses a row.
         """
         self._refuse("render", spec, rows, pieces)
+
+    def probe(self, spec: TrainingSpec, data: Sequence[LocalFile]) -> Quote:
+        """Refine the quote by a few real steps on the longest rows: no job, no money, and nothing kept of what was trained.
+
+        Args:
+            spec: Model, method and settings.
+            data: The data files.
+
+        Raises:
+            AnytuneError: The steps failed, as the run would have; the text says why.
+        """
+        self._refuse("probe", spec, data)
 
     def upload(self, file: LocalFile) -> RemoteFile:
         """Send one file; core calls it once for the same bytes and account."""

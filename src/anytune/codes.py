@@ -34,6 +34,7 @@ CODES: Mapping[str, Code] = {
     "no-rows": Code("file", "error", "The file holds no rows."),
     "not-utf8": Code("file", "error", "A line is not UTF-8."),
     "not-json": Code("file", "error", "A line is not JSON."),
+    "not-csv": Code("file", "error", "A record of a table is not CSV, or has more or fewer cells than there are columns."),
     "not-an-object": Code("file", "error", "A line is JSON, but not an object."),
     "duplicate-key": Code("file", "error", "A key stands twice in one object: readers disagree about which one counts."),
     "not-a-number": Code("file", "error", "NaN or Infinity, which JSON does not have."),
@@ -117,7 +118,6 @@ CODES: Mapping[str, Code] = {
     "prompt-not-prefix": Code("model", "warning", "The prompt as it is served is not how the trained row begins."),
     "double-bos": Code("model", "error", "Rows would begin with two begin-of-text tokens."),
     "max-length": Code("model", "error", "`max_length` is beyond what the model can read."),
-    "first-rows": Code("model", "info", "Only the first rows were rendered for the check."),
     # host
     "method": Code("host", "error", "The target does not offer the method."),
     "adapter": Code("host", "error", "The target does not offer the adapter."),

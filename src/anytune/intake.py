@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from anytune.backend import Backend
     from anytune.ledger import JobRow
     from anytune.runtime import Runtime
-    from anytune.values import Finding, LocalFile
+    from anytune.values import LocalFile
 
 __all__ = ["checked", "claimed", "known", "wanted", "word"]
 
@@ -50,24 +50,30 @@ def word(backend: str | Backend) -> str:
 def known(spec: TrainingSpec, backend: Backend, context: Runtime) -> JobRow | None:
     """Give the job of this key if there is one at the backend, so that nothing is checked or quoted twice."""
     row = context.ledger.latest(backend=backend.name, account=backend.account, name=spec.job_name)
-    if row is None or row.submit_state == "rejected":
+    if row is None or row.submit_state in {"intent", "rejected"}:
         return None
     return claim(spec, backend, context, describe(spec), new_attempt=False)
 
 
 def claimed(
-    spec: TrainingSpec, backend: Backend, context: Runtime, *, new_attempt: bool, on_preflight: Callable[[Preflight], Any] | None = None
+    spec: TrainingSpec,
+    backend: Backend,
+    context: Runtime,
+    *,
+    new_attempt: bool,
+    on_preflight: Callable[[Preflight], Any] | None = None,
+    **options: Any,
 ) -> JobRow:
-    """Check everything that can be known, then take the name.
+    """Check everything that can be known, then take the name. `options` as for `checked`.
 
     Raises:
         AnytuneError: As `Preflight.raise_if_bad` and `Ledger.claim` do.
     """
-    found = checked(spec, backend, context)
+    found = checked(spec, backend, context, **options)
     if on_preflight is not None:
         on_preflight(found)
     found.raise_if_bad()
-    return claim(spec, backend, context, found.data, new_attempt=new_attempt, losses=found.losses)
+    return claim(spec, backend, context, found.data, new_attempt=new_attempt, found=found)
 
 
 def claim(
@@ -77,9 +83,12 @@ def claim(
     data: dict[str, LocalFile],
     *,
     new_attempt: bool,
-    losses: tuple[Finding, ...] = (),
+    found: Preflight | None = None,
 ) -> JobRow:
-    """Take the name in the ledger: the row that decides which job it is."""
+    """Take the name in the ledger: the row that decides which job it is.
+
+    The data's hashes are those of the files as they were given, so that a job stays the same job when anytune learns to convert better.
+    """
     model = spec.model_for(spec.backend, backend.name)
     row, _ = context.ledger.claim(
         backend=backend.name,
@@ -89,15 +98,18 @@ def claim(
         spec=spec,
         spec_hash=spec_hash(spec, model=model, data={role: file.sha256 for role, file in data.items()}),
         model=model,
-        data=data,
-        losses=losses,
+        data=data if found is None else found.uploads,
+        sources={role: file.sha256 for role, file in data.items()},
         host=host(),
         new_attempt=new_attempt,
+        losses=found.losses if found else (),
+        findings=found.findings if found else (),
+        estimate=found.quote if found else None,
     )
     return row
 
 
-def checked(spec: TrainingSpec, backend: Backend, context: Runtime) -> Preflight:
-    """Run preflight, with what earlier attempts took."""
+def checked(spec: TrainingSpec, backend: Backend, context: Runtime, **options: Any) -> Preflight:
+    """Run preflight, with what earlier attempts took; `options` as for `anytune.preflight.preflight`."""
     spent = context.ledger.spent(backend=backend.name, account=backend.account, name=spec.job_name) if spec.budget else (0.0, 0.0)
-    return preflight(spec, backend, retry=context.retry, spent=spent)
+    return preflight(spec, backend, retry=context.retry, spent=spent, **options)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Self
 from anytune import intake
 from anytune.errors import ConfigError, JobFailed, Transient, Unsupported, WaitTimeout
 from anytune.model import TunedModel
-from anytune.observe import Observation, pauses, pull_events, pull_metrics
+from anytune.observe import Observation, failure, pauses, pull_events, pull_metrics
 from anytune.paths import host
 from anytune.runtime import Runtime, runtime
-from anytune.values import Event, Snapshot, Status
+from anytune.values import Event, Quote, Snapshot, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -53,6 +53,7 @@ class FineTuneJob:
         backend: str | Backend | None = None,
         model: str | dict[str, str] | TunedModel | None = None,
         new_attempt: bool = False,
+        allow: Sequence[str] = (),
         on_preflight: Callable[[Preflight], Any] | None = None,
         context: Runtime | None = None,
         **settings: Any,
@@ -66,6 +67,7 @@ class FineTuneJob:
             backend: Who trains: a backend's name, a profile, or a backend that is set up.
             model: What is tuned: an id, one for each backend, or an earlier result that is trained further.
             new_attempt: Start the next numbered attempt after a failed, cancelled or finished one.
+            allow: Codes of findings that shall not stop the job, although they are errors (docs/reference/findings.md lists them).
             on_preflight: Called with what preflight found, good or bad, before anything is sent; not for a job that exists already.
             context: Ledger, retries and clock; the process's own by default.
             settings: Fields of `TrainingSpec`: `train`, `validation`, `method`, `adapter`, `name`, `budget`, `strict`.
@@ -81,7 +83,7 @@ class FineTuneJob:
         wanted, trainer = intake.wanted(spec, backend, model, settings, context)
         row = intake.known(wanted, trainer, context) if not new_attempt else None
         if row is None:
-            row = intake.claimed(wanted, trainer, context, new_attempt=new_attempt, on_preflight=on_preflight)
+            row = intake.claimed(wanted, trainer, context, new_attempt=new_attempt, on_preflight=on_preflight, allow=allow)
         job = cls(row, context=context)
         job._submit()
         return job
@@ -93,13 +95,21 @@ class FineTuneJob:
         *,
         backend: str | Backend | None = None,
         model: str | dict[str, str] | TunedModel | None = None,
+        allow: Sequence[str] = (),
+        skip: Sequence[str] = (),
+        deep: bool = False,
+        probe: bool = False,
+        progress: Callable[[int, int], object] | None = None,
         context: Runtime | None = None,
         **settings: Any,
     ) -> Preflight:
-        """Check and quote, and make no job. Arguments as for `create`."""
+        """Check and quote, and make no job.
+
+        Arguments as for `create`. `skip`, `deep`, `probe` and `progress` are told at `anytune.preflight.preflight`.
+        """
         context = context or runtime()
         wanted, trainer = intake.wanted(spec, backend, model, settings, context)
-        return intake.checked(wanted, trainer, context)
+        return intake.checked(wanted, trainer, context, allow=allow, skip=skip, deep=deep, probe=probe, progress=progress)
 
     @classmethod
     def get(cls, job: str, *, context: Runtime | None = None) -> FineTuneJob:
@@ -187,6 +197,16 @@ class FineTuneJob:
     def host(self) -> str | None:
         """The machine that asked for it; a local job runs there."""
         return self._row.host
+
+    @property
+    def estimate(self) -> Quote | None:
+        """The quote before the run; None for a job that anytune did not create."""
+        return None if self._row.estimate is None else Quote.model_validate(self._row.estimate)
+
+    @property
+    def actual(self) -> Quote:
+        """What the run took so far, in the estimate's fields."""
+        return self._row.actual
 
     @property
     def row(self) -> JobRow:
@@ -332,7 +352,7 @@ class FineTuneJob:
                 raise JobFailed(f"Job {self.name} succeeded, but the backend names no model.", fix="Refresh later.", job_id=self.id)
             return TunedModel(seen.model, backend=self._row.profile or self._row.backend, job_id=self.id, context=self._context)
         if seen.status.terminal:
-            raise _failed(self._row, seen)
+            raise failure(self._row, seen)
         raise ConfigError(f"Job {self.name} is {seen.status.value}: there is no model yet.", fix="`wait()` for it.", job_id=self.id)
 
     @property
@@ -375,15 +395,3 @@ class FineTuneJob:
         self._context.retry.write(lambda: call(remote_id), backend=self.backend)
         self.refresh()
         return self
-
-
-def _failed(row: JobRow, seen: Snapshot) -> JobFailed:
-    what = "was cancelled" if seen.status is Status.CANCELLED else "failed"
-    reason = f": {seen.error or row.error}" if seen.error or row.error else "."
-    return JobFailed(
-        f"Job {row.name} (attempt {row.attempt}) {what}{reason}",
-        snapshot=seen,
-        fix="Correct the reason, then start again with new_attempt=True (--new-attempt).",
-        backend=row.backend,
-        job_id=row.id,
-    )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from anytune.values import Event, Snapshot, Value
+from anytune.errors import JobFailed
+from anytune.values import Event, Snapshot, Status, Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from anytune.ledger import JobRow
     from anytune.runtime import Runtime
 
-__all__ = ["Observation", "pauses", "pull_events", "pull_metrics"]
+__all__ = ["Observation", "failure", "pauses", "pull_events", "pull_metrics"]
 
 _LOCAL_S = 1.0
 _FIRST_S, _LONGEST_S = 5.0, 30.0
@@ -64,3 +65,16 @@ def pull_metrics(row: JobRow, backend: Backend, context: Runtime) -> None:
         return
     last = context.ledger.last_step(row.id)
     context.ledger.add_metrics(row.id, context.retry.read(lambda: backend.metrics(remote_id, last), backend=backend))
+
+
+def failure(row: JobRow, seen: Snapshot) -> JobFailed:
+    """Say why a job ended without a model."""
+    what = "was cancelled" if seen.status is Status.CANCELLED else "failed"
+    reason = f": {seen.error or row.error}" if seen.error or row.error else "."
+    return JobFailed(
+        f"Job {row.name} (attempt {row.attempt}) {what}{reason}",
+        snapshot=seen,
+        fix="Correct the reason, then start again with new_attempt=True (--new-attempt).",
+        backend=row.backend,
+        job_id=row.id,
+    )

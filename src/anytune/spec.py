@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -17,6 +18,9 @@ __all__ = ["DPO", "SFT", "Adapter", "Budget", "Full", "LoRA", "Method", "QLoRA",
 
 HASH_VERSION = 1
 """Changes only when the rule of `spec_hash` does; a frozen test holds every released version's hashes."""
+
+_HUB = "hf:"
+"""How a dataset of the Hub is told from a path."""
 
 _NOT_OUTCOME = frozenset({"save_steps", "save_total_limit", "logging_steps", "eval_steps", "report_to"})
 
@@ -146,10 +150,13 @@ Adapter = Annotated[LoRA | QLoRA | Full, Field(discriminator="type")]
 class Budget(Settings):
     """What a run may take, over all its attempts."""
 
-    max_cost_usd: float | None = Field(default=None, gt=0)
+    aliases: ClassVar = {"max_cost_usd": "max_usd"}
+    refused: ClassVar = {"max_minutes": "Say `max_hours` (30 minutes: 0.5)."}
+
+    max_usd: float | None = Field(default=None, gt=0)
     """US dollars."""
-    max_minutes: float | None = Field(default=None, gt=0)
-    """Wall-clock minutes of training."""
+    max_hours: float | None = Field(default=None, gt=0)
+    """Wall-clock hours of training."""
 
 
 class TrainingSpec(Settings):
@@ -178,9 +185,9 @@ class TrainingSpec(Settings):
     model: str | dict[str, str]
     """What is tuned: one id or path, or one for each backend."""
     train: Path
-    """File of training rows."""
+    """Training rows: a file (JSONL, JSON, CSV, TSV, Parquet; packed or not), a folder of them, or `hf:owner/name[@revision][:split]`."""
     validation: Path | None = None
-    """File of validation rows."""
+    """Validation rows, in the same ways."""
     method: Method = Field(default_factory=SFT)
     """What is learned, with its hyperparameters."""
     adapter: Adapter | None = None
@@ -218,7 +225,9 @@ class TrainingSpec(Settings):
 
     @property
     def job_name(self) -> str:
-        """The name given, or the training file's name without its ending."""
+        """The name given, or the training file's name without its ending; of a dataset of the Hub, its own name."""
+        if self.name is None and _on_hub(self.train):
+            return re.split("[@:]", str(self.train).removeprefix(_HUB))[0].rsplit("/", 1)[-1]
         return self.name or self.train.name.split(".")[0]
 
     def aliases_used(self) -> dict[str, str]:
@@ -236,7 +245,7 @@ class TrainingSpec(Settings):
 
     @classmethod
     def read(cls, path: Path) -> TrainingSpec:
-        """Read a spec from a YAML file; data paths in it are relative to the file.
+        """Read a spec from a YAML file; data paths in it are relative to the file, `hf:owner/name` is a dataset of the Hub.
 
         Raises:
             ConfigError: The file is missing, is no YAML mapping, or a key is wrong.
@@ -244,10 +253,8 @@ class TrainingSpec(Settings):
         raw = _yaml(path)
         spec = cls(**raw)
         folder = path.resolve().parent
-        moved: dict[str, Any] = {"train": folder / spec.train}
-        if spec.validation is not None:
-            moved["validation"] = folder / spec.validation
-        return spec.model_copy(update=moved)
+        paths = {"train": spec.train} | ({"validation": spec.validation} if spec.validation is not None else {})
+        return spec.model_copy(update={role: path if _on_hub(path) else folder / path for role, path in paths.items()})
 
 
 def outcome(spec: TrainingSpec, *, model: str, data: dict[str, str]) -> dict[str, Any]:
@@ -277,6 +284,10 @@ def spec_hash(spec: TrainingSpec, *, model: str, data: dict[str, str]) -> str:
     """
     canonical = json.dumps(outcome(spec, model=model, data=data), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return f"{HASH_VERSION}:{hashlib.sha256(canonical.encode()).hexdigest()}"
+
+
+def _on_hub(path: Path) -> bool:
+    return str(path).startswith(_HUB)
 
 
 def _yaml(path: Path) -> dict[str, Any]:

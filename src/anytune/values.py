@@ -93,6 +93,11 @@ class Quote(Value):
         minutes: Wall-clock minutes of training.
         memory_bytes: Peak memory.
         basis: How the figures were found ("measured …", "estimated from …", "prices read on …").
+        epochs: Passes over the training rows that the figures are for.
+        hosting_usd_per_hour: What the tuned model costs while it is deployed, whether or not it is called; 0 where there is no such fee.
+        input_usd_per_million: US dollars for a million tokens that the tuned model reads.
+        cached_usd_per_million: The same, where the host had them cached.
+        output_usd_per_million: US dollars for a million tokens that the tuned model writes.
     """
 
     tokens: int | None = None
@@ -100,6 +105,11 @@ class Quote(Value):
     minutes: float | None = None
     memory_bytes: int | None = None
     basis: str = ""
+    epochs: float | None = None
+    hosting_usd_per_hour: float | None = None
+    input_usd_per_million: float | None = None
+    cached_usd_per_million: float | None = None
+    output_usd_per_million: float | None = None
 
 
 class Address(Value):
@@ -162,6 +172,7 @@ class Rendered(Value):
         prompt_tokens: Tokens that are read and not learned.
         trained_tokens: Tokens that the loss is on.
         label: Which rendering of the row this is, where a row gives several (`chosen`, `rejected`, `turn 3`).
+        findings: What this model makes of the row, on the first of its renderings; empty where only counts were asked for.
     """
 
     row: int
@@ -169,6 +180,7 @@ class Rendered(Value):
     prompt_tokens: int
     trained_tokens: int
     label: str = ""
+    findings: tuple[Finding, ...] = ()
 
     @property
     def total_tokens(self) -> int:

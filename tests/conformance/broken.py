@@ -503,6 +503,39 @@ class DeletesNothing(Broken):
         return
 
 
+class LearnsTheQuestion(Broken):
+    breaks: ClassVar = {"B45"}
+
+    def render(self, spec, rows, *, pieces=True):
+        for seen in super().render(spec, rows, pieces=pieces):
+            turned = tuple(piece._replace(trained=not piece.trained) for piece in seen.pieces)
+            yield seen.model_copy(update={"pieces": turned, "prompt_tokens": seen.trained_tokens, "trained_tokens": seen.prompt_tokens})
+
+
+class CountsOtherwise(Broken):
+    breaks: ClassVar = {"B45"}
+
+    def render(self, spec, rows, *, pieces=True):
+        for seen in super().render(spec, rows, pieces=pieces):
+            yield seen if pieces else seen.model_copy(update={"prompt_tokens": seen.prompt_tokens + 1})
+
+
+class ReadsAllRowsFirst(Broken):
+    breaks: ClassVar = {"B46"}
+
+    def render(self, spec, rows, *, pieces=True):
+        return super().render(spec, list(rows), pieces=pieces)
+
+
+class ProbeMakesAJob(Broken):
+    breaks: ClassVar = {"B47"}
+
+    def probe(self, spec, data):
+        with self.store.change() as state:
+            state.counts["jobs"] = state.counts.get("jobs", 0) + 1
+        return super().probe(spec, data)
+
+
 BROKEN = [cls for cls in vars().copy().values() if isinstance(cls, type) and issubclass(cls, Broken) and "breaks" in vars(cls)]
 
 

@@ -39,10 +39,10 @@ def desk(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("anytune.observe._FIRST_S", 0.01)
     monkeypatch.setattr("anytune.observe._LONGEST_S", 0.01)
-    rows = [{"messages": [{"role": "user", "content": f"{n}?"}, {"role": "assistant", "content": f"{n}!"}]} for n in range(12)]
-    text = "".join(json.dumps(row) + "\n" for row in rows)
-    (tmp_path / "train.jsonl").write_text(text)
-    (tmp_path / "valid.jsonl").write_text(text)
+    rows = [{"messages": [{"role": "user", "content": f"{n}?"}, {"role": "assistant", "content": f"{n}!"}]} for n in range(24)]
+    lines = [json.dumps(row) + "\n" for row in rows]
+    (tmp_path / "train.jsonl").write_text("".join(lines[:12]))
+    (tmp_path / "valid.jsonl").write_text("".join(lines[12:]))
     (tmp_path / "anytune.toml").write_text('[profiles.trial]\nbackend = "memory"\n')
     load = plugins.load
     monkeypatch.setattr(plugins, "load", lambda name: Rehearsal if name == "trl" else load(name))

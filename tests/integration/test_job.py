@@ -26,6 +26,7 @@ from anytune.errors import (
 from anytune.retry import Retry
 from anytune.runtime import Runtime
 from anytune.testing import Fault, Faults, Life, MemoryBackend
+from anytune.values import Quote
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -118,7 +119,7 @@ def test_what_does_not_change_the_outcome_does_not_change_the_job(bench: Bench) 
     backend = bench.backend()
     first = bench.create(backend, method=SFT(learning_rate=1e-4))
     copy = bench.write("copy.jsonl", ROW, ROW)
-    again = bench.create(backend, train=copy, method=SFT(learning_rate=1e-4, logging_steps=5), budget={"max_cost_usd": 50})
+    again = bench.create(backend, train=copy, method=SFT(learning_rate=1e-4, logging_steps=5), budget={"max_usd": 50})
     assert again.id == first.id
 
 
@@ -275,8 +276,22 @@ def test_an_alias_is_echoed(bench: Bench) -> None:
 def test_a_quote_over_the_budget_is_refused_before_anything_is_sent(bench: Bench) -> None:
     backend = bench.backend()
     with pytest.raises(BudgetExceeded, match="budget"):
-        bench.create(backend, budget={"max_minutes": 1e-9})
+        bench.create(backend, budget={"max_hours": 1e-9})
     assert backend.calls.get("jobs", 0) == 0
+
+
+def test_a_budget_in_money_without_a_price_is_a_warning(bench: Bench) -> None:
+    class Free(MemoryBackend):
+        def quote(self, spec: Any, stats: Any) -> Quote:
+            return Quote(basis="nobody knows")
+
+    backend = Free(clock=lambda: bench.now)
+    told = {"model": "base", "train": bench.train, "method": SFT(), "context": bench.context}
+    found = FineTuneJob.preflight(backend=backend, budget={"max_usd": 5}, **told)
+    assert [(f.severity, f.message) for f in found.findings if f.code == "no-price"] == [
+        ("warning", "The budget is 5.00 US dollars, and no price is known for this run.")
+    ]
+    assert "no-price" not in {f.code for f in FineTuneJob.preflight(backend=backend, budget={"max_hours": 1}, **told).findings}
 
 
 def test_a_spec_from_a_file_may_be_changed_by_arguments(bench: Bench) -> None:

@@ -46,7 +46,7 @@ def train() -> TunedModel:
         method=SFT(num_train_epochs=2),
         adapter=LoRA(r=16),
         name="recipes",
-        budget=Budget(max_cost_usd=5),
+        budget=Budget(max_usd=5),
     )
     assert_type(job.id, str)
     assert_type(job.status, Status)

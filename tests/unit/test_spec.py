@@ -25,7 +25,7 @@ EXAMPLES = {
         "method": {"type": "dpo", "beta": 0.2, "num_train_epochs": 2, "learning_rate": 1e-5, "report_to": ["wandb"]},
         "adapter": {"type": "qlora", "r": 16, "lora_alpha": 32, "target_modules": "all-linear"},
         "name": "recipes",
-        "budget": {"max_cost_usd": 5, "max_minutes": 30},
+        "budget": {"max_usd": 5, "max_hours": 0.5},
         "strict": True,
     },
 }
@@ -66,6 +66,12 @@ def test_aliases_are_echoed_from_every_part():
     assert made.aliases_used() == {"n_epochs": "num_train_epochs", "rank": "r"}
 
 
+def test_a_budgets_older_name_is_taken_and_echoed():
+    made = spec(budget={"max_cost_usd": 5})
+    assert made.budget.max_usd == 5
+    assert made.aliases_used() == {"max_cost_usd": "max_usd"}
+
+
 @pytest.mark.parametrize(
     ("wrong", "hint"),
     [
@@ -76,7 +82,9 @@ def test_aliases_are_echoed_from_every_part():
         ({"validaton": "x"}, "Did you mean `validation`"),
         ({"name": "../../etc"}, "`name`"),
         ({"method": {"type": "sft", "learning_rate": -1}}, "learning_rate"),
-        ({"budget": {"max_cost_usd": 0}}, "max_cost_usd"),
+        ({"budget": {"max_usd": 0}}, "max_usd"),
+        ({"budget": {"max_minutes": 30}}, "Say `max_hours` (30 minutes: 0.5)."),
+        ({"budget": {"max_usd": 5, "max_cost_usd": 5}}, "are the same setting"),
     ],
 )
 def test_what_is_wrong_is_refused_with_the_way_out(wrong, hint):
@@ -194,3 +202,9 @@ def test_the_hash_survives_json(rate, epochs, r):
     made = spec(method=DPO(type="dpo", learning_rate=rate, num_train_epochs=epochs), adapter=LoRA(type="lora", r=r))
     again = TrainingSpec(**json.loads(made.model_dump_json(exclude_unset=True)))
     assert hashed(again) == hashed(made)
+
+
+def test_a_dataset_of_the_hub_is_no_path_beside_the_file_and_names_the_job(tmp_path):
+    (tmp_path / "spec.yaml").write_text("{backend: trl, model: m, train: 'hf:owner/recipes@main:en/train', validation: valid.jsonl}")
+    spec = TrainingSpec.read(tmp_path / "spec.yaml")
+    assert (str(spec.train), spec.validation, spec.job_name) == ("hf:owner/recipes@main:en/train", tmp_path / "valid.jsonl", "recipes")

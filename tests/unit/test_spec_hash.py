@@ -51,7 +51,7 @@ def test_the_hash_of_an_earlier_release_comes_out_again(release, frozen, fields)
         {"method": SFT(report_to=("wandb",))},
         {"method": SFT(save_steps=5, save_total_limit=2, logging_steps=1, eval_steps=3)},
         {"method": SFT(learning_rate=None)},
-        {"budget": Budget(max_cost_usd=5, max_minutes=10)},
+        {"budget": Budget(max_usd=5, max_hours=0.2)},
         {"train": "moved/elsewhere.jsonl"},
         {"name": "another"},
         {"strict": True},

@@ -230,3 +230,18 @@ def test_a_model_that_answers_otherwise_than_it_was_trained_is_never_ready(backe
     assert seen.state == "failed"
     assert "parity" in seen.error.lower()
     backend.undeploy("SWAPPED")
+
+
+def test_a_large_file_is_sampled_and_the_longest_row_is_found_all_the_same(backend, rows, chat, tiny_model):
+    many = [chat(f"colour {n}") for n in range(6000)]
+    many[4321] = chat("apple " * 600)
+    found = {finding.code: finding for finding in check(backend, rows(many), tiny_model)}
+    assert found["overlong"].rows == (4322,)
+    assert "5,000 of 6,000 train rows" in found["sampled"].message
+
+
+def test_findings_name_their_file_where_there_are_two(backend, rows, chat, tiny_model):
+    train, validation = rows(), rows([chat("<|im_start|>")], "valid.jsonl")
+    spec = TrainingSpec(backend="trl", model=str(tiny_model), train=train, validation=validation)
+    (found,) = backend.check(spec, [describe(train, "train"), describe(validation, "validation")])
+    assert (found.code, found.row, found.file) == ("special-token", 1, "validation")

@@ -6,12 +6,13 @@ import sys
 import pytest
 
 from anytune.backend import DeployOrder, Order
-from anytune.data import ChatRow, describe
+from anytune.data import describe
+from anytune.data.files import Line
 from anytune.spec import TrainingSpec
 from anytune.values import Status
 from anytune_trl import TRLBackend, starter, tokenizer
 from anytune_trl.render import IGNORED
-from anytune_trl.rows import chats
+from anytune_trl.rows import read
 
 pytestmark = [
     pytest.mark.slow,
@@ -31,8 +32,7 @@ def test_two_processes_convert_the_starter_once(anytune_home):
 def test_the_starters_own_template_and_tokenizer_mask_a_conversation():
     _, renderer = tokenizer.load(starter.ensure_tokenizer())
     row = {"messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": " yo\n\nthere  "}] * 2}
-    (chat,) = chats([(1, ChatRow.model_validate(row))])
-    (sample,) = renderer.samples(chat)
+    (sample,) = renderer.samples(read(Line(1, row), "sft"))
     learned = renderer.tokenizer.decode([label for label in sample.labels if label != IGNORED])
     assert learned == " yo\n\nthere  <|im_end|>" * 2
 

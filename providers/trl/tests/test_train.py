@@ -301,3 +301,13 @@ def test_a_tuned_model_can_be_tuned_further(run, rows, tmp_path):
     run.order(data, model=first).train()
     assert run.said("failed.json") is None
     assert run.said("result.json")["model"]["base_model"] == str(first)
+
+
+def test_a_model_that_lacks_weights_is_refused_instead_of_trained_from_random_numbers(run, rows, copied):
+    from safetensors.torch import save_file
+
+    kept = {name: tensor for name, tensor in weights(copied).items() if "layers.1.mlp.up_proj" not in name}
+    save_file(kept, copied / "model.safetensors", metadata={"format": "pt"})
+    run.order(rows(), model=copied).train()
+    assert "lacks 1 weights" in run.said("failed.json")["message"]
+    assert "layers.1.mlp.up_proj" in run.said("failed.json")["message"]

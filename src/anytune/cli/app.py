@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from anytune.cli import backends, chat, deployments, doctor, gc, jobs, quickstart, run, schema
+from anytune.cli import backends, chat, data, deployments, doctor, gc, jobs, quickstart, run, schema
 from anytune.cli.show import result
 
 __all__ = ["app"]
@@ -21,6 +21,7 @@ app = typer.Typer(
 app.command("run")(run.run)
 app.command("preflight")(run.preflight)
 app.add_typer(jobs.app, name="jobs")
+app.add_typer(data.app, name="data")
 app.command("gc")(gc.gc)
 app.command("deploy")(deployments.deploy)
 app.add_typer(deployments.app, name="deployments")

@@ -172,6 +172,8 @@ def described(job: FineTuneJob) -> dict[str, Any]:
         "tokens_per_second": seen.tokens_per_second,
         "eta_s": seen.eta_s,
         "cost_usd": seen.cost_usd,
+        "estimate": row.estimate,
+        "actual": row.actual.model_dump(mode="json"),
         "error": row.error or seen.error,
         "model": seen.model.model_dump(mode="json") if seen.model else row.model_ref,
         "created_at": row.created_at.isoformat(),

@@ -28,7 +28,7 @@ class Rubbish(Value):
     """One thing that can go.
 
     Attributes:
-        kind: `run` (a job's folder), `checkpoint`, `file` (a copy of training data) or `task` (the agent's record).
+        kind: `run` (a job's folder), `checkpoint`, `file` (a copy of training data, converted or fetched) or `task` (the agent's record).
         ref: The job's or deployment's id, or the file's sha256.
         why: Why nobody needs it.
     """
@@ -42,7 +42,7 @@ class Rubbish(Value):
 
 def find(home: Path, ledger: Ledger) -> list[Rubbish]:
     """Give what can go, the largest first."""
-    runs, files = _inside(home / "runs"), _inside(home / "files")
+    runs, files = _inside(home / "runs"), [file for name in ("files", "data", "datasets") for file in _inside(home / name)]
     tasks = {task.id: task for task in local.tasks()}
     here = _Here(ledger, tasks)
     found = [rubbish for folder in runs for rubbish in _of_run(folder, here)]

@@ -45,12 +45,21 @@ class Claim(Value):
 
     @classmethod
     def of(
-        cls, spec: TrainingSpec, *, model: str, data: Mapping[str, LocalFile], losses: Any, findings: Any, estimate: Any = None, **rest: Any
+        cls,
+        spec: TrainingSpec,
+        *,
+        model: str,
+        data: Mapping[str, LocalFile],
+        sources: Mapping[str, str],
+        losses: Any,
+        findings: Any,
+        estimate: Any,
+        **rest: Any,
     ) -> Claim:
-        """Build one from a spec."""
+        """Build one from a spec; `sources` are the sha256 by role of the files as they were given."""
         return cls(
             spec=spec_json(spec),
-            outcome=outcome(spec, model=model, data={role: file.sha256 for role, file in data.items()}),
+            outcome=outcome(spec, model=model, data=dict(sources)),
             model=model,
             data={role: file.model_dump(mode="json") for role, file in data.items()},
             losses=[_plain(each) for each in losses],
@@ -103,7 +112,7 @@ def claim(connection: Connection, wanted: Claim, ledger: str, *, new_attempt: bo
     if row.status in {Status.FAILED, Status.CANCELLED}:
         raise ended(row)
     if row.submit_state == "intent":
-        fresh = {"spec": wanted.spec, "data": wanted.data, "profile": wanted.profile, "host": wanted.host}
+        fresh = {"spec": wanted.spec, "data": wanted.data, "profile": wanted.profile, "host": wanted.host, "estimate": wanted.estimate}
         return jobs.change(connection, row.id, ledger, now=now, **fresh), False
     return row, False
 

@@ -89,6 +89,7 @@ class Ledger:
         model: str,
         data: Mapping[str, LocalFile],
         host: str | None,
+        sources: Mapping[str, str] | None = None,
         new_attempt: bool = False,
         resolved: Mapping[str, Any] | None = None,
         losses: Iterable[Finding] = (),
@@ -100,13 +101,16 @@ class Ledger:
         The same spec hash gives the same job, running or done. A live job is also what `new_attempt` gives; once it has ended,
         `new_attempt` starts the next numbered attempt. A job that the backend rejected never existed there, and begins again.
 
+        `data` are the files to be sent; `sources` the sha256 by role that the spec hash was made of, where they were converted.
+
         Raises:
             JobConflict: The key belongs to a job with another spec; `differences` shows both.
             JobFailed: The job failed or was cancelled; the text says why, and `new_attempt=True` goes on.
         """
         rest = {"backend": backend, "account": account, "name": name, "profile": profile, "spec_hash": spec_hash, "host": host}
+        hashes = sources if sources is not None else {role: file.sha256 for role, file in data.items()}
         said = {"losses": losses, "findings": findings, "estimate": estimate}
-        wanted = claims.Claim.of(spec, model=model, data=data, resolved=dict(resolved or {}), **said, **rest)
+        wanted = claims.Claim.of(spec, model=model, data=data, sources=hashes, resolved=dict(resolved or {}), **said, **rest)
         try:
             return self._claim(wanted, new_attempt=new_attempt)
         except IntegrityError:  # PostgreSQL: another process inserted the same key first, so now there is a row to find

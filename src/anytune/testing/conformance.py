@@ -34,6 +34,7 @@ from anytune.testing.scenarios.models import Models
 from anytune.testing.scenarios.needs import needed
 from anytune.testing.scenarios.observe import Observe
 from anytune.testing.scenarios.refusals import Refusals
+from anytune.testing.scenarios.rows import Rows
 from anytune.testing.scenarios.tell import Tell
 
 if TYPE_CHECKING:
@@ -42,10 +43,11 @@ if TYPE_CHECKING:
 __all__ = ["BackendConformance"]
 
 
-class BackendConformance(Models, Hosting, Refusals, Files, Control, Tell, Observe, Create, Before, Identity):
+class BackendConformance(Rows, Models, Hosting, Refusals, Files, Control, Tell, Observe, Create, Before, Identity):
     """Subclass it as `Test…` where a fixture `kit` gives a `BackendKit`.
 
-    Pytest runs the bases from the last one to the first, so the scenarios run in the order of their numbers: the model is deleted last.
+    Pytest runs the bases from the last one to the first, so the scenarios run in the order of their numbers: what needs the
+    model comes before the scenario that deletes it.
     """
 
     @pytest.fixture(autouse=True)

@@ -20,18 +20,22 @@ from anytune.testing.course import advance, model_of, snapshot, word_of
 from anytune.testing.faults import Fault, Faults, raise_refusal
 from anytune.testing.hosting import Hosting
 from anytune.testing.life import Life, status_of
+from anytune.testing.rendering import rendered
 from anytune.testing.store import FileRecord, JobRecord, Store
 from anytune.values import Checkpoint, Event, Finding, Metric, ModelRef, Quote, Snapshot, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from anytune.spec import TrainingSpec
     from anytune.testing.store import State
+    from anytune.values import Rendered
 
 __all__ = ["DurableMemoryBackend", "MemoryBackend"]
 
-_ABILITIES: tuple[Ability, ...] = ("upload", "events", "metrics", "checkpoints", "pause", "resume", "delete_model", "deploy", "continue")
+_ABILITIES: tuple[Ability, ...] = (
+    "upload", "events", "metrics", "checkpoints", "pause", "resume", "delete_model", "deploy", "continue", "render", "probe",
+)  # fmt: skip
 _SETTINGS = frozenset(
     {"num_train_epochs", "max_steps", "learning_rate", "per_device_train_batch_size", "seed", "adapter.type", "adapter.r"}
 )
@@ -202,6 +206,17 @@ class MemoryBackend(Hosting, Backend):
                 return Quote(minutes=0.1, basis="scripted")
             tokens = round(stats.tokens * (spec.method.num_train_epochs or 1))
             return Quote(tokens=tokens, cost_usd=round(tokens * _USD_PER_TOKEN, 6), minutes=0.1, basis="scripted: 3 USD a million tokens")
+
+    def render(self, spec: TrainingSpec, rows: Iterable[tuple[int, dict[str, Any]]], *, pieces: bool = True) -> Iterator[Rendered]:
+        """Show rows in a made-up template, a token a word."""
+        if "render" not in self.capabilities.abilities:
+            self._refuse("render", spec, rows, pieces)
+        return rendered(rows, pieces=pieces)
+
+    def probe(self, spec: TrainingSpec, data: Sequence[LocalFile]) -> Quote:  # noqa: ARG002 - nothing is trained
+        """Measure nothing, and say so."""
+        with self._ability("probe", "probe"):
+            return Quote(minutes=0.1, basis="scripted as if it had been measured")
 
     def upload(self, file: LocalFile) -> RemoteFile:
         """Remember a file by its content; the same bytes give the same file."""

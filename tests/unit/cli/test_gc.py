@@ -135,6 +135,17 @@ def test_a_copy_of_data_goes_once_its_jobs_have_ended(cli):
     assert swept(cli) == {str(copy)}
 
 
+@pytest.mark.parametrize("words", [["running"], ["failed"]])
+def test_a_converted_file_is_kept_while_its_job_lives_and_goes_afterwards(cli, words):
+    cli.configure(trial=f"life = {{ words = {words} }}")
+    spec = cli.spec(train="table.csv")
+    (cli.folder / "table.csv").write_text("question,answer\n" + "".join(f"{n}?,{n}!\n" for n in range(12)))
+    cli("run", spec, "--no-wait")
+    sent = cli.json("jobs", "show", "minutes")["status"]
+    (converted,) = (cli.home / "data").iterdir()
+    assert (str(converted) in swept(cli)) is (sent == "failed")
+
+
 def test_sizes_are_shown_first_and_a_dry_run_deletes_nothing(cli):
     folder = run_folder(cli, job(cli, ["failed"])["id"])
     shown = cli.json("gc", "--dry-run")

@@ -148,3 +148,40 @@ def test_every_bad_row_is_listed_once(cli):
     lines = cli.err.splitlines()
     assert sum(line.startswith("error: row 1:") for line in lines) == 1
     assert sum(line.startswith("error: row 2:") for line in lines) == 1
+
+
+LEAK = '{"messages": [{"role": "user", "content": "3?"}, {"role": "assistant", "content": "3!"}]}\n'
+
+
+def test_an_error_stops_a_run_until_its_code_is_allowed(cli):
+    spec = cli.spec(validation="valid.jsonl")
+    (cli.folder / "valid.jsonl").write_text(LEAK)
+    refused = cli.json("run", spec)["error"]
+    assert (cli.code, refused["findings"][0]["code"]) == (2, "leaked-rows")
+    ran = cli.json("run", spec, "--allow", "leaked-rows")
+    assert (cli.code, ran["preflight"]["ok"]) == (0, True)
+
+
+def test_preflight_writes_a_page_beside_what_it_says(cli):
+    page = cli.folder / "report.html"
+    found = cli.json("preflight", cli.spec(), "--report", str(page))
+    assert found["report"]["sha256"] in page.read_text()
+    assert "minutes on trial" in page.read_text()
+
+
+def test_preflight_leaves_out_what_is_skipped_and_says_so(cli):
+    found = cli.json("preflight", cli.spec(), "--skip", "secrets")
+    assert "not-checked" in {finding["code"] for finding in found["findings"]}
+    cli("preflight", cli.spec(), "--skip", "secretz")
+    assert (cli.code, "secret" in cli.err) == (2, True)
+
+
+def test_a_probe_is_shown_as_the_quote(cli):
+    assert "measured" in cli.json("preflight", cli.spec(), "--probe")["quote"]["basis"]
+
+
+def test_jobs_show_gives_the_estimate_beside_what_the_run_took(cli):
+    cli("run", cli.spec())
+    shown = cli.json("jobs", "show", "minutes")
+    assert shown["estimate"]["tokens"] > 0
+    assert shown["actual"]["minutes"] is not None

@@ -23,7 +23,7 @@ def test_the_same_name_and_spec_give_the_same_job_running_or_done(ledger, claim,
 def test_tracker_budget_and_path_do_not_make_it_another_job(claim, train, tmp_path):
     row = claim()
     moved = train.model_copy(update={"path": tmp_path / "elsewhere.jsonl"})
-    again = claim(file=moved, budget=Budget(max_cost_usd=1), method=SFT(num_train_epochs=1, report_to=("wandb",)))
+    again = claim(file=moved, budget=Budget(max_usd=1), method=SFT(num_train_epochs=1, report_to=("wandb",)))
     assert again.id == row.id
     assert again.data["train"].path == moved.path
 

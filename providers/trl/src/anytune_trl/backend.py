@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from anytune import local
-from anytune.backend import Backend, Capabilities, Found, RemoteDeployment, RemoteFile, RemoteJob
+from anytune.backend import Ability, Backend, Capabilities, Found, RemoteDeployment, RemoteFile, RemoteJob
 from anytune.errors import ConfigError, NotFound, Unsupported
 from anytune.paths import home, host
 from anytune.values import ModelRef, Quote, Snapshot, Status
@@ -14,16 +14,22 @@ from anytune_trl import checkpoints, defaults, files, serve, tasks
 from anytune_trl.device import device
 from anytune_trl.order import TrainOrder
 from anytune_trl.plan import Plan, plan
+from anytune_trl.probe import probe
 from anytune_trl.settings import SETTINGS
+from anytune_trl.shown import render
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from anytune.backend import DataStats, DeployOrder, LocalFile, Order
     from anytune.spec import TrainingSpec
-    from anytune.values import Checkpoint, Event, Finding, Metric
+    from anytune.values import Checkpoint, Event, Finding, Metric, Rendered
 
 __all__ = ["TRLBackend", "status_of"]
+
+_ABILITIES: frozenset[Ability] = frozenset(
+    {"upload", "events", "metrics", "checkpoints", "pause", "resume", "deploy", "delete_model", "continue", "render", "probe"}
+)
 
 _STATES: dict[str, Status] = {
     "queued": Status.QUEUED,
@@ -75,7 +81,7 @@ class TRLBackend(Backend):
             methods=frozenset({"sft", "dpo"}),
             adapters=frozenset({"lora", "qlora", "full"}),
             settings=SETTINGS,
-            abilities=frozenset({"upload", "events", "metrics", "checkpoints", "pause", "resume", "deploy", "delete_model", "continue"}),
+            abilities=_ABILITIES,
             tag="key",
             settle_s=0,
             local=True,
@@ -90,10 +96,10 @@ class TRLBackend(Backend):
         """Resolve the model, render the rows, and look at the machine. Downloads of a Hub model's tokenizer may happen here."""
         return list(self._plan(spec, {file.role: file.path for file in data}).findings)
 
-    def quote(self, spec: TrainingSpec, stats: DataStats) -> Quote:
+    def quote(self, spec: TrainingSpec, stats: DataStats) -> Quote:  # noqa: ARG002 - it counts with the model's own tokenizer
         """Count tokens exactly; estimate minutes and memory, and say how."""
         data = {"train": spec.train} | ({"validation": spec.validation} if spec.validation else {})
-        return self._plan(spec, data).quote(stats.rows) or Quote(basis="the rows or the model cannot be used")
+        return self._plan(spec, data).quote() or Quote(basis="the rows or the model cannot be used")
 
     def _plan(self, spec: TrainingSpec, data: dict[str, Path]) -> Plan:
         marks = tuple((role, str(path.resolve()), path.stat().st_mtime_ns, path.stat().st_size) for role, path in sorted(data.items()))
@@ -101,6 +107,15 @@ class TRLBackend(Backend):
         if key not in self._plans:
             self._plans[key] = plan(spec, tasks.absolute(spec.model_for(spec.backend, self.name)), data)
         return self._plans[key]
+
+    def render(self, spec: TrainingSpec, rows: Iterable[tuple[int, dict[str, Any]]], *, pieces: bool = True) -> Iterator[Rendered]:
+        """Render rows as training does."""
+        return render(spec, tasks.absolute(spec.model_for(spec.backend, self.name)), rows, pieces=pieces)
+
+    def probe(self, spec: TrainingSpec, data: Sequence[LocalFile]) -> Quote:
+        """Train for three steps in a child, and keep nothing but the clock and the peak of its memory."""
+        found = self._plan(spec, {file.role: file.path for file in data})
+        return probe(spec, tasks.absolute(spec.model_for(spec.backend, self.name)), data, found)
 
     def upload(self, file: LocalFile) -> RemoteFile:
         """Keep a copy by its content: the job reads that, whatever becomes of the original."""

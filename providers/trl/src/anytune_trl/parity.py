@@ -6,20 +6,23 @@ import json
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from anytune.data import ChatRow, PreferenceRow, PromptRow, lines
-from anytune_trl.rows import chats, preferences
+from anytune.errors import DataError
+from anytune_trl.rows import Chat, Preference, Text, read
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterable
 
+    from anytune.data.files import Line
     from anytune_trl.render import Renderer
 
-__all__ = ["ROWS", "TOKENS", "Prompt", "prompts", "row"]
+__all__ = ["ROWS", "TOKENS", "Prompt", "beginning", "prompts", "row"]
 
 ROWS = 3
 TOKENS = 16
 
 _LOOKED_AT = 50
+_BEGINNING = 80
+"""Characters."""
 
 
 class Prompt(NamedTuple):
@@ -29,34 +32,36 @@ class Prompt(NamedTuple):
     tools: list[dict[str, Any]] | None
 
 
-def prompts(path: Path, method: str, renderer: Renderer) -> list[Prompt]:
-    """Choose the shortest prompts among a file's first rows: they say as much as long ones and cost less."""
+def prompts(rows: Iterable[Line], method: str, renderer: Renderer) -> list[Prompt]:
+    """Choose the shortest prompts among a file's first rows: they say as much as long ones and cost less.
+
+    Plain text is asked for by its own beginning, as a user's turn; a model without a chat template cannot be asked, and gets no prompts.
+    """
+    if not renderer.tokenizer.chat_template:
+        return []
     found: dict[str, Prompt] = {}
-    for line in islice(lines(path), _LOOKED_AT):
-        if method == "sft":
-            kind: Any = ChatRow if "messages" in line.row else PromptRow
-            for chat in chats([(line.number, kind.model_validate(line.row))]):
-                prompt = Prompt(chat.messages[: chat.learned[0]], chat.tools)
-                if prompt.messages:
-                    found[repr(prompt)] = prompt
-        else:
-            for preference in preferences([(line.number, PreferenceRow.model_validate(line.row))]):
-                prompt = Prompt(preference.prompt, preference.tools)
-                found[repr(prompt)] = prompt
+    for line in islice(rows, _LOOKED_AT):
+        try:
+            prompt = _prompt(read(line, method))
+        except DataError:  # left out of training, too
+            continue
+        if prompt.messages:
+            found[repr(prompt)] = prompt
     return sorted(found.values(), key=lambda p: len(renderer.prompt_ids(p.messages, p.tools)))[:ROWS]
+
+
+def _prompt(row: Chat | Preference | Text) -> Prompt:
+    if isinstance(row, Text):
+        return Prompt([{"role": "user", "content": row.text[:_BEGINNING]}], None)
+    if isinstance(row, Chat):
+        return Prompt(row.messages[: row.learned[0]] if row.learned else [], row.tools)
+    return Prompt(row.prompt, row.tools)
 
 
 def row(model: Any, renderer: Renderer, prompt: Prompt) -> dict[str, Any]:
     """Generate greedily from one prompt."""
-    import torch  # noqa: PLC0415 - in the training child only
-
     ids = renderer.prompt_ids(prompt.messages, prompt.tools)
-    asked = torch.tensor([ids], device=model.device)
-    with torch.inference_mode():
-        whole = model.generate(
-            asked, attention_mask=torch.ones_like(asked), max_new_tokens=TOKENS, do_sample=False, temperature=None, top_p=None, top_k=None
-        )
-    new = [int(i) for i in whole[0, len(ids) :]]
+    new = _generated(model, ids)
     decode = renderer.tokenizer.decode
     return {
         "messages": [_as_request(turn) for turn in prompt.messages],
@@ -66,6 +71,22 @@ def row(model: Any, renderer: Renderer, prompt: Prompt) -> dict[str, Any]:
         "text": decode(new, skip_special_tokens=True),
         "first_token": decode(new[:1], skip_special_tokens=True),
     }
+
+
+def beginning(model: Any, renderer: Renderer) -> dict[str, Any]:
+    """Generate from nothing but a word: the proof of life of a model that has no chat template."""
+    return {"token_ids": _generated(model, list(renderer.tokenizer("The")["input_ids"]))}
+
+
+def _generated(model: Any, ids: list[int]) -> list[int]:
+    import torch  # noqa: PLC0415 - in the training child only
+
+    asked = torch.tensor([ids], device=model.device)
+    with torch.inference_mode():
+        whole = model.generate(
+            asked, attention_mask=torch.ones_like(asked), max_new_tokens=TOKENS, do_sample=False, temperature=None, top_p=None, top_k=None
+        )
+    return [int(i) for i in whole[0, len(ids) :]]
 
 
 def _as_request(turn: dict[str, Any]) -> dict[str, Any]:

@@ -6,24 +6,25 @@ import importlib.util
 import shutil
 from typing import TYPE_CHECKING
 
+from anytune.codes import finding
+from anytune.data.formats import read
 from anytune.errors import AnytuneError, DataError
 from anytune.paths import home
-from anytune.values import Finding, Value
+from anytune.values import Finding, Quote, Value
 from anytune_trl import defaults, models, starter
 from anytune_trl.dataset import Counts, build, findings
 from anytune_trl.device import device, free_memory_bytes
-from anytune_trl.quote import disk_bytes, quote
+from anytune_trl.quote import Load, disk_bytes, memory_bytes, quote
+from anytune_trl.sample import choose
+from anytune_trl.shape import Shape
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from anytune.spec import TrainingSpec
-    from anytune.values import Quote
+    from anytune_trl.render import Renderer
 
-__all__ = ["MOST_ROWS", "Plan", "plan"]
-
-MOST_ROWS = 20_000
-"""Rows of a file that a check renders; training renders all of them, and refuses in the same words."""
+__all__ = ["Plan", "plan"]
 
 
 class Plan(Value):
@@ -32,30 +33,46 @@ class Plan(Value):
     Attributes:
         findings: What is wrong or worth knowing.
         resolved: All settings.
-        counts: What becomes of the training rows; None where the model or the rows cannot be used.
+        counts: What becomes of the training rows that were looked at; None where the model or the rows cannot be used.
+        rows: Training rows in all.
         max_length: Tokens of the longest row that is taken.
-        parameters: Weights of the model, where known.
+        parameters: Weights of the model.
+        shape: Sizes of the model.
     """
 
     findings: tuple[Finding, ...]
     resolved: defaults.Resolved
     counts: Counts | None = None
+    rows: int = 0
     max_length: int = defaults.MAX_LENGTH
-    parameters: int | None = None
+    parameters: int = 0
+    shape: Shape | None = None
 
-    def quote(self, rows: int) -> Quote | None:
-        """Give what `rows` rows will take; None where that cannot be known."""
+    @property
+    def load(self) -> Load | None:
+        """What the whole run reads; None where that cannot be known."""
         if self.counts is None or not self.counts.samples:
             return None
-        scale = max(1.0, rows / self.counts.rows)
+        scale = self.rows / self.counts.rows
+        mean = self.counts.tokens / self.counts.samples
         steps = defaults.steps(self.resolved, round(self.counts.samples * scale))
-        tokens = round(self.counts.tokens / self.counts.samples * self.resolved.global_batch * steps)
-        whole = self.resolved.max_steps is None and float(self.resolved.num_train_epochs).is_integer()
-        if whole:
-            tokens = round(self.counts.tokens * scale * self.resolved.num_train_epochs)
-        found = quote(tokens, self.parameters or starter.PARAMETERS, self.resolved, min(self.counts.longest, self.max_length))
-        about = ("" if whole else "; steps end within an epoch, so tokens are the mean row's") + (
-            "" if scale == 1 else f"; scaled from {MOST_ROWS} rows"
+        tokens = mean * self.resolved.global_batch * steps
+        if self._whole:
+            tokens = self.counts.tokens * scale * self.resolved.num_train_epochs
+        return Load(round(tokens), self.counts.learned_share, mean, min(self.counts.longest, self.max_length))
+
+    @property
+    def _whole(self) -> bool:
+        return self.resolved.max_steps is None and float(self.resolved.num_train_epochs).is_integer()
+
+    def quote(self) -> Quote | None:
+        """Give what the run will take; None where that cannot be known."""
+        load = self.load
+        if load is None or self.shape is None or self.counts is None:
+            return None
+        found = quote(load, self.shape, self.parameters, self.resolved)
+        about = ("" if self._whole else "; steps end within an epoch, so tokens are the mean row's") + (
+            "" if self.counts.rows == self.rows else f"; tokens scaled from {self.counts.rows:,} of {self.rows:,} rows"
         )
         return found.model_copy(update={"basis": found.basis + about})
 
@@ -66,31 +83,48 @@ def plan(spec: TrainingSpec, model: str, data: dict[str, Path]) -> Plan:
     found = [*_machine(resolved), *_trackers(resolved)]
     try:
         folder = models.resolve(model, weights=False)
-        parameters = starter.PARAMETERS if model == starter.NAME else models.parameters(folder)
+        shape = Shape.read(folder)
+        parameters = starter.PARAMETERS if model == starter.NAME else models.parameters(folder) or shape.parameters
         context = models.context_length(folder)
         limit = defaults.max_length(spec, context)
         if context is not None and limit > context:
-            found.append(_error("max-length", f"max_length={limit} is beyond the model's {context} positions.", f"At most {context}."))
-        counts = _rows(folder, resolved, data, limit, found)
+            message = f"max_length={limit} is beyond the model's {context} positions."
+            found.append(finding("max-length", message, f"At most {context}."))
+        counts, rows = _rows(folder, resolved, data, limit, found)
     except AnytuneError as error:
+        told = error.findings if isinstance(error, DataError) and error.findings else ()
         code = "rows" if isinstance(error, DataError) else "model"
-        return Plan(findings=(*found, _error(code, error.message, error.fix)), resolved=resolved)
-    found += _room(parameters or 0, resolved, counts, limit)
-    return Plan(findings=tuple(found), resolved=resolved, counts=counts, max_length=limit, parameters=parameters)
+        return Plan(findings=(*found, *(told or (_error(code, error.message, error.fix),))), resolved=resolved)
+    known = Plan(findings=(), resolved=resolved, counts=counts, rows=rows, max_length=limit, parameters=parameters, shape=shape)
+    return known.model_copy(update={"findings": (*found, *_room(known))})
 
 
-def _rows(folder: Path, resolved: defaults.Resolved, data: dict[str, Path], limit: int, found: list[Finding]) -> Counts | None:
+def _rows(folder: Path, resolved: defaults.Resolved, data: dict[str, Path], limit: int, found: list[Finding]) -> tuple[Counts | None, int]:
+    """Render the rows of each file, add what they tell to `found`, and give the training file's counts and rows."""
     from anytune_trl.tokenizer import load  # noqa: PLC0415 - loads transformers
 
     _, renderer = load(folder)
-    train = None
+    train, total = None, 0
     for role, path in data.items():
-        counts = build(path, resolved.method, renderer, max_length=limit, overlong=resolved.overlong, limit=MOST_ROWS).counts
-        found += findings(counts, role=role, max_length=limit, overlong=resolved.overlong)
-        if counts.rows == MOST_ROWS:
-            found.append(Finding(severity="info", code="first-rows", message=f"Only the first {MOST_ROWS} {role} rows were rendered."))
-        train = counts if role == "train" else train
-    return train
+        counts, rows = _looked_at(path, renderer, resolved, limit)
+        told = findings(counts, role=role, max_length=limit, overlong=resolved.overlong)
+        if counts.rows < rows:
+            message = (
+                f"{counts.rows:,} of {rows:,} {role} rows were rendered (a seeded choice), and the longest ones; training renders all."
+            )
+            told.append(finding("sampled", message))
+        found += (one.model_copy(update={"file": role}) for one in told) if len(data) > 1 else told
+        if role == "train":
+            train, total = counts, rows
+    return train, total
+
+
+def _looked_at(path: Path, renderer: Renderer, resolved: defaults.Resolved, limit: int) -> tuple[Counts, int]:
+    chosen = choose(read(path))
+    counts = build(chosen.rows, resolved.method, renderer, max_length=limit, overlong=resolved.overlong).counts
+    if chosen.longest:
+        counts = counts.beside(build(chosen.longest, resolved.method, renderer, max_length=limit, overlong=resolved.overlong).counts)
+    return counts, chosen.total
 
 
 def _machine(resolved: defaults.Resolved) -> list[Finding]:
@@ -124,18 +158,18 @@ def _trackers(resolved: defaults.Resolved) -> list[Finding]:
     ]
 
 
-def _room(parameters: int, resolved: defaults.Resolved, counts: Counts | None, limit: int) -> list[Finding]:
+def _room(known: Plan) -> list[Finding]:
+    """Compare with the disk and, on a CPU, with the free memory."""
     found = []
-    needed, free = disk_bytes(parameters, resolved), shutil.disk_usage(home()).free
+    needed, free = disk_bytes(known.parameters, known.resolved), shutil.disk_usage(home()).free
     if needed > free:
-        found.append(
-            _error("disk", f"The run needs about {needed / 1e9:.1f} GB of disk, {free / 1e9:.1f} GB are free.", "Free some: `anytune gc`.")
-        )
-    memory = quote(1, parameters, resolved, min(counts.longest, limit) if counts else limit).memory_bytes or 0
-    if resolved.device == "cpu" and memory > free_memory_bytes():
-        message = f"The run may need {memory / 1e9:.1f} GB of memory (estimated), {free_memory_bytes() / 1e9:.1f} GB are free."
-        fix = "Lower `per_device_train_batch_size` or `max_length`, or use LoRA."
-        found.append(Finding(severity="warning", code="memory", message=message, fix=fix))
+        message = f"The run needs about {needed / 1e9:.1f} GB of disk, {free / 1e9:.1f} GB are free."
+        found.append(finding("disk", message, "Free some: `anytune gc`."))
+    load, available = known.load, free_memory_bytes()
+    memory = memory_bytes(load, known.shape, known.parameters, known.resolved) if load and known.shape else 0
+    if known.resolved.device == "cpu" and memory > available:
+        message = f"The run may need {memory / 1e9:.1f} GB of memory (estimated), {available / 1e9:.1f} GB are free."
+        found.append(finding("memory", message, "Lower `per_device_train_batch_size` or `max_length`, or use LoRA."))
     return found
 
 

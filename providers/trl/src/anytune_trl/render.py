@@ -7,15 +7,19 @@ is a prefix of the whole, so the turn begins where that prefix ends.
 
 from __future__ import annotations
 
+import json
+import re
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from anytune.codes import finding
 from anytune.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from anytune_trl.rows import Chat, Preference
+    from anytune.values import Finding
+    from anytune_trl.rows import Chat, Preference, Text
 
 __all__ = ["IGNORED", "Pair", "Renderer", "Sample"]
 
@@ -33,6 +37,10 @@ class Sample(NamedTuple):
     labels: list[int]
     stops: bool
     """Every learned turn ends with a token that ends generation."""
+    notes: tuple[Finding, ...] = ()
+    """What is worth knowing of the row; errors among it."""
+    label: str = ""
+    """Which turn it is, where a row gives several samples."""
 
 
 class Pair(NamedTuple):
@@ -43,28 +51,23 @@ class Pair(NamedTuple):
     chosen_ids: list[int]
     rejected_ids: list[int]
     stops: bool
+    notes: tuple[Finding, ...] = ()
 
 
 class Renderer:
-    """Renders messages with one tokenizer.
+    """Renders rows with one tokenizer.
 
     Args:
-        tokenizer: A tokenizer of transformers with a chat template.
+        tokenizer: A tokenizer of transformers. Without a chat template it renders plain text only.
         stop_ids: Tokens that end generation, as the model's generation config has them; the tokenizer's own is added.
-
-    Raises:
-        DataError: The tokenizer has no chat template, so that nobody could say how to serve what is learned.
     """
 
     def __init__(self, tokenizer: Any, stop_ids: Sequence[int] = ()) -> None:
         """Keep the tokenizer and the tokens that end a turn."""
-        if not tokenizer.chat_template:
-            raise DataError(
-                "The model's tokenizer has no chat template.", fix="Tune an instruction model, or add a chat_template.jinja to its folder."
-            )
         self.tokenizer = tokenizer
-        closing = self._closing_id()
+        closing = self._closing_id() if tokenizer.chat_template else None
         self.stop_ids = frozenset(i for i in (*stop_ids, tokenizer.eos_token_id, closing) if i is not None)
+        self._special = _pattern(tokenizer)
 
     def prompt_ids(self, messages: Messages, tools: list[dict[str, Any]] | None = None) -> list[int]:
         """Give the token ids of a prompt, up to where the assistant begins to speak: what a server computes for a request."""
@@ -77,33 +80,59 @@ class Renderer:
         thoughts) gives one sample for each learned turn, each rendered as the model will see it.
 
         Raises:
-            DataError: The template refuses the row, or leaves out its tools.
+            DataError: The model has no template, or its template refuses the row or leaves out its tools.
         """
         whole = self._text(chat.messages, chat.tools, chat.row)
-        self._tools_are_seen(chat, whole)
+        self._tools_are_seen(chat.row, chat.tools, [chat.messages[i] for i in chat.learned], whole)
         spans = [self._span(chat, i, whole) for i in chat.learned]
-        if all(whole.startswith(text) for _, text in spans):
-            return [self._sample(chat.row, whole, [(start, len(text)) for start, text in spans])]
-        return [self._sample(chat.row, text, [(start, len(text))]) for start, text in spans]
+        notes = (*self._specials(chat.row, chat.messages, chat.tools), *(note for *_, note in spans if note))
+        if all(whole.startswith(text) for _, text, _ in spans):
+            return [self._sample(chat.row, whole, [(start, len(text)) for start, text, _ in spans], notes)]
+        several = enumerate(spans, start=1)
+        return [
+            self._sample(chat.row, text, [(start, len(text))], notes if turn == 1 else ())._replace(label=f"turn {turn}")
+            for turn, (start, text, _) in several
+        ]
 
     def pair(self, row: Preference) -> Pair:
         """Render one preference row.
 
         Raises:
-            DataError: The template refuses the row.
+            DataError: As for `samples`.
         """
         answers = []
+        notes = self._specials(row.row, [*row.prompt, *row.chosen, *row.rejected], row.tools)
         for answer in (row.chosen, row.rejected):
             prompt = self._text(row.prompt, row.tools, row.row, prompt=True)
             whole = self._text([*row.prompt, *answer], row.tools, row.row)
+            self._tools_are_seen(row.row, row.tools, answer, whole)
             start = _common(prompt, whole)
+            if start < len(prompt) and not any(note.code == "prompt-not-prefix" for note in notes):
+                notes = (*notes, _not_prefix(row.row, len(row.prompt)))
             answers.append((whole[:start], self._sample(row.row, whole, [(start, len(whole))])))
         (_, chosen), (_, rejected) = answers
         at = min(next((i for i, label in enumerate(s.labels) if label != IGNORED), len(s.labels)) for s in (chosen, rejected))
         while chosen.input_ids[:at] != rejected.input_ids[:at]:
             at -= 1
         sides = [s.input_ids[at : _last_learned(s.labels)] for s in (chosen, rejected)]
-        return Pair(row.row, chosen.input_ids[:at], sides[0], sides[1], chosen.stops and rejected.stops)
+        return Pair(row.row, chosen.input_ids[:at], sides[0], sides[1], chosen.stops and rejected.stops, (*notes, *chosen.notes))
+
+    def plain(self, row: Text) -> Sample:
+        """Render plain text: as the tokenizer encodes it for a completion, a token that ends generation after it, all of it learned.
+
+        The first token has nothing before it to be told from, so it counts as read.
+        """
+        ids = list(self.tokenizer(row.text)["input_ids"])
+        stop = self.tokenizer.eos_token_id
+        if stop is not None and (not ids or ids[-1] not in self.stop_ids):
+            ids.append(stop)
+        labels = [IGNORED, *ids[1:]] if ids else []
+        return Sample(row.row, ids, labels, bool(ids) and ids[-1] in self.stop_ids, self._begins_twice(row.row, ids))
+
+    def texts(self, ids: Sequence[int], edges: Sequence[int]) -> list[str]:
+        """Decode token ids in stretches that end at `edges`, special tokens included; together they are the decoded whole."""
+        decoded = [self.tokenizer.decode(ids[:end], skip_special_tokens=False, clean_up_tokenization_spaces=False) for end in (0, *edges)]
+        return [after[len(before) :] for before, after in pairwise(decoded)]
 
     def _closing_id(self) -> int | None:
         """Find the special token with which the template closes an assistant's turn; base models often do not list it as a stop."""
@@ -113,16 +142,17 @@ class Renderer:
         special = {*self.tokenizer.all_special_ids, *self.tokenizer.added_tokens_decoder}
         return next((i for i in rest if i in special), None)
 
-    def _span(self, chat: Chat, index: int, whole: str) -> tuple[int, str]:
-        """Give where a turn begins in the text that ends with it, and that text."""
+    def _span(self, chat: Chat, index: int, whole: str) -> tuple[int, str, Finding | None]:
+        """Give where a turn begins in the text that ends with it, that text, and what is odd about the place."""
         prompt = self._text(chat.messages[:index], chat.tools, chat.row, prompt=True)
         ends = index + 1 == len(chat.messages)
         text = whole if ends else self._text(chat.messages[: index + 1], chat.tools, chat.row)
-        return _common(prompt, text), text
+        start = _common(prompt, text)
+        return start, text, _not_prefix(chat.row, index) if start < len(prompt) else None
 
-    def _sample(self, row: int, text: str, spans: list[tuple[int, int]]) -> Sample:
+    def _sample(self, row: int, text: str, spans: list[tuple[int, int]], notes: tuple[Finding, ...] = ()) -> Sample:
         ids, offsets = self._ids(text)
-        if any(begin < start < end for start, _ in spans for begin, end in offsets):
+        if any(self._is_torn(text, start, ids, offsets) for start, _ in spans):
             ids, offsets = self._ids_in_pieces(text, [start for start, _ in spans])
         labels = [IGNORED] * len(ids)
         stops = True
@@ -133,7 +163,19 @@ class Renderer:
             for i in inside:
                 if last is None or i <= last:
                     labels[i] = ids[i]
-        return Sample(row, ids, labels, stops)
+        return Sample(row, ids, labels, stops, (*notes, *self._begins_twice(row, ids)))
+
+    def _is_torn(self, text: str, start: int, ids: list[int], offsets: list[tuple[int, int]]) -> bool:
+        """Tell whether the tokens before `start` are others than those of the prompt when it is sent alone.
+
+        That is where a token spans the border; blanks after it can also regroup those before.
+        """
+        if any(begin < start < end for begin, end in offsets):
+            return True
+        if not text[start : start + 1].isspace():
+            return False
+        before = self._ids(text[:start])[0]
+        return ids[: len(before)] != before
 
     def _ids(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
         encoded = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
@@ -151,24 +193,67 @@ class Renderer:
         return ids, offsets
 
     def _text(self, messages: Messages, tools: list[dict[str, Any]] | None, row: int, *, prompt: bool = False) -> str:
+        if not self.tokenizer.chat_template:
+            fix = "Tune an instruction model, add a chat_template.jinja to its folder, or train on rows of plain `text`."
+            message = "The model's tokenizer has no chat template."
+            raise DataError(message, fix=fix, findings=[finding("no-template", message, fix)])
         try:
             text = self.tokenizer.apply_chat_template(messages, tools=tools, tokenize=False, add_generation_prompt=prompt)
         except Exception as error:  # a template is a program of the model's maker: anything can come out of it
-            where = f"Row {row}: the" if row else "The"
-            raise DataError(
-                f"{where} model's chat template refuses the messages: {str(error)[:200]}.", fix="Change the roles or their order."
-            ) from error
+            said = f"model's chat template refuses the messages: {str(error)[:200]}."
+            fix = "Change the roles or their order."
+            found = finding("template-refuses", f"The {said}", fix, row=row or None)
+            raise DataError(f"Row {row}: the {said}" if row else f"The {said}", fix=fix, findings=[found]) from error
         return str(text)
 
-    def _tools_are_seen(self, chat: Chat, text: str) -> None:
-        names = [tool.get("function", tool).get("name", "") for tool in chat.tools or []]
-        names += [call["function"]["name"] for i in chat.learned for call in chat.messages[i].get("tool_calls", ())]
+    def _tools_are_seen(self, row: int, tools: list[dict[str, Any]] | None, answers: Messages, text: str) -> None:
+        names = [tool.get("function", tool).get("name", "") for tool in tools or []]
+        names += [call["function"]["name"] for turn in answers for call in turn.get("tool_calls", ())]
         lost = next((name for name in names if name and name not in text), None)
         if lost:
-            raise DataError(
-                f"Row {chat.row}: the model's chat template leaves out the tool {lost!r}, so tool calls cannot be learned.",
-                fix="Choose a model whose template renders tools, such as Qwen's.",
-            )
+            said = f"the model's chat template leaves out the tool {lost!r}, so tool calls cannot be learned."
+            fix = "Choose a model whose template renders tools, such as Qwen's."
+            found = finding("tools-not-rendered", _TOOLS_LOST, fix, row=row)
+            raise DataError(f"Row {row}: {said}", fix=fix, findings=[found])
+
+    def _specials(self, row: int, messages: Messages, tools: list[dict[str, Any]] | None) -> tuple[Finding, ...]:
+        """Find the model's own special tokens in what users wrote: they would be read as the conversation's structure."""
+        if self._special is None:
+            return ()
+        found = []
+        for index, turn in enumerate([*messages, {"content": json.dumps(tools, ensure_ascii=False)}] if tools else messages):
+            calls = json.dumps(turn["tool_calls"], ensure_ascii=False) if "tool_calls" in turn else ""
+            hit = self._special.search(turn["content"]) or self._special.search(calls)
+            if hit:
+                where = index if index < len(messages) else None
+                message = f"Text holds {hit[0]!r}, which this model's tokenizer reads as a special token."
+                found.append(finding("special-token", message, _REWORD, row=row, message_index=where, severity="error"))
+        return tuple(found)
+
+    def _begins_twice(self, row: int, ids: list[int]) -> tuple[Finding, ...]:
+        begin = self.tokenizer.bos_token_id
+        if begin is None or ids[:2] != [begin, begin]:
+            return ()
+        message = f"The row begins with two {self.tokenizer.bos_token!r} tokens."
+        return (finding("double-bos", message, "Take the token out of the text, or out of the chat template.", row=row),)
+
+
+_REWORD = "Write it in another way (a blank inside is enough), or leave the row out."
+_TOOLS_LOST = "The model's chat template leaves out tools of the row, so tool calls cannot be learned."
+
+
+def _pattern(tokenizer: Any) -> re.Pattern[str] | None:
+    """Make one pattern of all special tokens; added words that are no special tokens (`<think>`) are text like any other."""
+    added = {token.content for token in tokenizer.added_tokens_decoder.values() if token.special}
+    found = sorted({word for word in (*added, *tokenizer.all_special_tokens) if word.strip()}, key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, found))) if found else None
+
+
+def _not_prefix(row: int, index: int) -> Finding:
+    message = "The prompt as a server renders it is not how the trained row begins; the loss starts where both part."
+    return finding(
+        "prompt-not-prefix", message, "Compare both with `anytune data show`, and correct the template.", row=row, message_index=index
+    )
 
 
 def _common(prompt: str, text: str) -> int:

@@ -80,7 +80,7 @@ def prove(merged: Path, resolved: Resolved, renderer: Renderer, prompts: list[pa
     if gpu:
         model = model.cuda()
     body: dict[str, Any] = {"mode": "gpu" if gpu else "cpu", "rows": [parity.row(model, renderer, prompt) for prompt in prompts]}
-    if not all(row["token_ids"] for row in body["rows"]):
+    if not all(row["token_ids"] for row in body["rows"] or [parity.beginning(model, renderer)]):
         raise RuntimeError("the saved model loads but gives no token")
     path = merged.parent / "parity.json"
     path.write_text(json.dumps(body, ensure_ascii=False, indent=1), encoding="utf-8")

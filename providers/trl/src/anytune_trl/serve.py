@@ -102,7 +102,12 @@ def _parity(order: DeployOrder, folder: Path) -> Path | None:
         )
     named = order.model.artifacts.get("parity")
     places = [Path(named)] if named else [folder / "parity.json", *([folder.parent / "parity.json"] if folder.name == "merged" else [])]
-    return next((path.resolve() for path in places if path.is_file()), None)
+    found = next((path.resolve() for path in places if path.is_file()), None)
+    if found and json.loads(found.read_text(encoding="utf-8")).get("rows") == []:
+        raise ConfigError(
+            f"{folder} has no chat template, and endpoints speak chat.", fix="Put a chat_template.jinja into it, and train again with it."
+        )
+    return found
 
 
 def _vllm(options: dict[str, Any]) -> str | None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from anytune.backend import Order
 
-__all__ = ["absolute", "delete", "environment", "model", "other_host", "run_dir", "training"]
+__all__ = ["absolute", "child_environment", "delete", "environment", "from_hub", "model", "other_host", "run_dir", "training"]
 
 _ENV = {
     "GOMP_SPINCOUNT": "0",
@@ -62,6 +62,16 @@ def environment(additions: Mapping[str, str]) -> dict[str, str]:
     return {**given, **additions}
 
 
+def from_hub(model: str) -> bool:
+    """Tell whether a model's word names a repository of the Hub."""
+    return model != starter.NAME and not Path(model).is_absolute()
+
+
+def child_environment(*, offline: bool) -> dict[str, str]:
+    """Give what a process that trains has in its environment."""
+    return environment(_ENV | _OFFLINE if offline else _ENV)
+
+
 def training(order: Order) -> local.Task:
     """Write the order into its run folder, and make the task that carries it out."""
     data = {
@@ -82,8 +92,8 @@ def training(order: Order) -> local.Task:
     )
     folder = run_dir(order.ref)
     told.write(folder)
-    from_hub = chosen != starter.NAME and not Path(chosen).is_absolute()
-    passed = [*local.DEFAULT_ENV, *(("HF_TOKEN",) if from_hub else ())]
+    hub = from_hub(chosen)
+    passed = [*local.DEFAULT_ENV, *(("HF_TOKEN",) if hub else ())]
     for tracker in order.spec.method.report_to or ():
         passed += _TRACKERS.get(tracker, ())
     budget = order.spec.budget
@@ -92,10 +102,10 @@ def training(order: Order) -> local.Task:
         sequence=order.sequence,
         name=order.name,
         argv=(sys.executable, "-P", "-m", "anytune_trl.train", str(folder)),
-        env=environment(_ENV if from_hub or order.spec.method.report_to else _ENV | _OFFLINE),
+        env=child_environment(offline=not (hub or order.spec.method.report_to)),
         passed_env=tuple(passed),
         run_dir=folder,
-        budget_minutes=budget.max_minutes if budget else None,
+        budget_minutes=budget.max_hours * 60 if budget and budget.max_hours else None,
     )
 
 

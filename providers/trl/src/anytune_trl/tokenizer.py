@@ -19,7 +19,6 @@ def load(folder: Path) -> tuple[Any, Renderer]:
 
     Raises:
         ConfigError: The folder holds no tokenizer that can be loaded without code of its own.
-        DataError: It has no chat template.
     """
     from transformers import AutoTokenizer  # noqa: PLC0415 - takes seconds to load
 

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anytune.data import describe
+from anytune.data.formats import read
 from anytune.errors import AnytuneError, ConfigError, DataError
 from anytune.local.child import Reporter
 from anytune_trl import checkpoints, defaults, models
-from anytune_trl.dataset import Counts, Dataset, build, findings
+from anytune_trl.dataset import Counts, Dataset, build, findings, stops_training
 from anytune_trl.order import TrainOrder
 from anytune_trl.quote import disk_bytes
 
@@ -69,9 +70,9 @@ class Run:
         for role, file in self.order.data.items():
             if describe(file.path, "train" if role == "train" else "validation").sha256 != file.sha256:
                 raise DataError(f"The {role} data changed since the job was made.", fix="Create a new job with the file as it is now.")
-            part = build(file.path, self.resolved.method, renderer, max_length=limit, overlong=self.resolved.overlong)
+            part = build(read(file.path), self.resolved.method, renderer, max_length=limit, overlong=self.resolved.overlong)
             for finding in findings(part.counts, role=role, max_length=limit, overlong=self.resolved.overlong):
-                if finding.severity == "error":
+                if stops_training(finding):
                     raise DataError(finding.message, fix=finding.fix, findings=[finding])
                 self.reporter.event(finding.message, "warning", code=finding.code)
             self._counted(role, part.counts, limit)
@@ -145,7 +146,7 @@ class Run:
         artifacts = save.save(trainer, tokenizer, base, self.resolved, renderer, self.run_dir)
         merged = Path(artifacts["merged"])
         source = self.order.data.get("validation", self.order.data["train"])
-        proof = save.prove(merged, self.resolved, renderer, parity.prompts(source.path, self.resolved.method, renderer))
+        proof = save.prove(merged, self.resolved, renderer, parity.prompts(read(source.path), self.resolved.method, renderer))
         counts = {role: part.counts for role, part in parts.items()}
         metrics = {k: v for k, v in follower.last.items() if math.isfinite(v)} | {"learned_share": counts["train"].learned_share}
         seconds = time.monotonic() - self.started
@@ -160,14 +161,15 @@ class Run:
                 "metrics": metrics,
                 "steps": trainer.state.global_step,
                 "seconds": round(seconds, 3),
-                "counts": {
-                    role: part._asdict() | {"overlong": len(part.overlong), "unlearned": len(part.unlearned)}
-                    for role, part in counts.items()
-                },
+                "counts": {role: _numbers(part) for role, part in counts.items()},
                 "resolved": self.resolved.model_dump(mode="json"),
                 "versions": versions(),
             }
         )
+
+
+def _numbers(counts: Counts) -> dict[str, int]:
+    return {name: value if isinstance(value, int) else len(value) for name, value in counts._asdict().items()}
 
 
 _CALMER = "Lower `learning_rate`, look at the data, or try another model."

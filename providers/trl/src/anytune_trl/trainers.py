@@ -12,6 +12,7 @@ from torch.utils.data import Sampler
 from transformers import AutoModelForCausalLM, PrinterCallback
 from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
 
+from anytune.errors import ConfigError
 from anytune_trl.mixed import short_rows, use_bf16_products
 from anytune_trl.render import IGNORED
 
@@ -131,7 +132,11 @@ class _DPO(_Ours, DPOTrainer):
 
 
 def load_model(folder: Path, resolved: Resolved) -> Any:
-    """Load a base model for training: safetensors only, no code of the model's own."""
+    """Load a base model for training: safetensors only, no code of the model's own.
+
+    Raises:
+        ConfigError: Weights are missing.
+    """
     # Packed rows are only kept apart by FlashAttention's variable-length kernels.
     attention = "flash_attention_2" if resolved.packing else "sdpa"
     options: dict[str, Any] = {
@@ -149,7 +154,10 @@ def load_model(folder: Path, resolved: Resolved) -> Any:
         options["device_map"] = {"": 0}
     # All weights in bf16 would round small updates away: full tuning keeps them in float32 and computes in bf16.
     dtype = torch.bfloat16 if resolved.dtype == "bfloat16" and resolved.adapter != "full" else torch.float32
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, **options)
+    model, told = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, output_loading_info=True, **options)
+    missing = sorted(told["missing_keys"])
+    if missing:  # transformers fills them with random numbers, and warns in a log
+        raise ConfigError(f"{folder} lacks {len(missing)} weights of the model, such as {missing[0]}.", fix="Fetch the model again.")
     model.config.use_cache = False
     return model
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from anytune.data.check.engine import Checked, check
+from anytune.data.check.engine import check
 
-__all__ = ["Checked", "check"]
+__all__ = ["check"]

@@ -1,113 +1,123 @@
-"""What is wrong in which row, before anything is sent. Knows the rows, no backend."""
+"""What is wrong with data files, before anything is sent. Knows rows and rules, no backend.
+
+Each file is read once, in memory that does not grow with it but for 24 bytes a row. Plain rows take the short way of
+`anytune.data.check.fast`; all others are judged by the schemas.
+"""
 
 from __future__ import annotations
 
-from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-
-from anytune.data.files import lines
-from anytune.data.rows import ChatRow, PreferenceRow, PromptRow, kind_of
+from anytune.codes import CODES, finding
+from anytune.data.check.collector import Collector
+from anytune.data.rules import OPEN
+from anytune.errors import ConfigError
 from anytune.settings import nearest
-from anytune.values import Finding, Value
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable, Iterable
 
-__all__ = ["Checked", "check"]
+    from anytune.data.check.watch import Watcher
+    from anytune.data.report import Report
+    from anytune.data.rules import Rules
+    from anytune.values import Finding
 
-MAX_FINDINGS = 100
-"""Findings that are listed one by one; what lies beyond is counted."""
+__all__ = ["CHECKS", "check"]
 
-_WANTED = {"sft": (ChatRow, PromptRow), "dpo": (PreferenceRow,)}
-_SHAPES = {
-    "sft": '{"messages": [{"role": "user", "content": "…"}, {"role": "assistant", "content": "…"}]}',
-    "dpo": '{"prompt": …, "chosen": …, "rejected": …}',
+CHECKS = {
+    "tokens": frozenset[str](),
+    "secrets": frozenset({"secret"}),
+    "personal-data": frozenset({"personal-data"}),
+    "near-duplicates": frozenset({"near-duplicate-rows", "near-leaked-rows"}),
 }
+"""Checks that can be left out by a name of their own, and the codes that they find; every other code can be left out by itself."""
 
 
-class Checked(Value):
-    """What a file holds: `rows` counts all lines with content, good or not."""
-
-    rows: int
-    findings: tuple[Finding, ...]
-
-    @property
-    def ok(self) -> bool:
-        """Tell whether no finding is an error."""
-        return not any(finding.severity == "error" for finding in self.findings)
-
-
-def check(path: Path, method: str) -> Checked:
-    """Read a file and find every row that cannot be used for a method.
+def check(
+    path: str | Path,
+    method: str | None = None,
+    *,
+    validation: str | Path | None = None,
+    rules: Rules = OPEN,
+    grader: dict[str, Any] | None = None,
+    deep: bool = False,
+    skip: Iterable[str] = (),
+    tokens: bool = True,
+    progress: Callable[[int, int], object] | None = None,
+) -> Report:
+    """Find all that is wrong with a training file, and with a validation file beside it.
 
     Args:
-        path: A JSONL file.
-        method: `sft` or `dpo`.
+        path: JSONL, JSON, CSV, TSV or Parquet, packed or not, in any known format.
+        method: `sft`, `dpo`, `kto`, `rft`: rows of another kind are errors. None takes any kind.
+        validation: A second file: leaks from one into the other are found.
+        rules: What the target takes, as `anytune.catalog.rules` gives it.
+        grader: A grader's definition (OpenAI's JSON): rows must have the fields that it names.
+        deep: Look for near duplicates, secrets and personal data in all rows of files over 50,000 rows; else in a sample of 10,000.
+        skip: What to leave out: names of `CHECKS`, or codes of findings; each leaves a finding `not-checked`.
+        tokens: Count tokens, where `rules.encoding` says how.
+        progress: Called now and then with the bytes that were read, and the bytes in all.
 
     Raises:
-        DataError: The file cannot be read.
+        DataError: A file cannot be read at all.
+        ConfigError: `skip` names nothing that is known.
+
+    Example:
+        >>> from tempfile import NamedTemporaryFile
+        >>> with NamedTemporaryFile(suffix=".jsonl") as file:
+        ...     _ = file.write(b'{"prompt": "2 + 2?", "completion": ""}'), file.flush()
+        ...     [(found.code, found.row) for found in check(file.name, "sft").findings]
+        [('empty-answer', 1)]
     """
-    findings: list[Finding] = []
-    rows = wrong = 0
-    kinds: dict[type, int] = {}
-    for line in lines(path):
-        rows += 1
-        finding = _unreadable(line.number, line.problem) if line.problem else _wrong(line.number, line.row, method, kinds)
-        if finding is not None:
-            wrong += 1
-            if len(findings) < MAX_FINDINGS:
-                findings.append(finding)
-    if wrong > len(findings):
-        findings.append(_error("more-errors", f"{wrong - len(findings)} more rows are wrong.", "Correct the first ones, then check again."))
-    if rows == 0:
-        findings.append(_error("no-rows", f"{path.name} holds no rows.", f"Put one JSON object a line into it, such as {_SHAPES[method]}."))
-    if len(kinds) > 1:
-        names = " and ".join(f"{kind.__name__} (first in row {row})" for kind, row in kinds.items())
-        findings.append(_error("mixed-rows", f"{path.name} mixes {names}.", "Keep one kind of row in a file."))
-    return Checked(rows=rows, findings=tuple(findings))
+    from anytune.data.check.run import Run, Wanted  # noqa: PLC0415 - parsers and counters, which only a check needs
 
-
-def _wrong(number: int, raw: dict[str, Any], method: str, kinds: dict[type, int]) -> Finding | None:
-    wanted = _WANTED[method]
-    kind = kind_of(raw)
-    if kind is None:
-        keys = ", ".join(sorted(raw)) or "none"
-        return _error("unknown-row", f"No known kind of row; its keys: {keys}.", f"Rows for {method} look like {_SHAPES[method]}.", number)
-    if kind not in wanted:
-        names = " or ".join(accepted.__name__ for accepted in wanted)
-        return _error(
-            "wrong-kind", f"A {kind.__name__}, but {method} learns from {names}.", f"Rows for {method} look like {_SHAPES[method]}.", number
-        )
-    kinds.setdefault(kind, number)
-    try:
-        kind.model_validate(raw)
-    except ValidationError as error:
-        return _from_pydantic(number, error, kind)
-    return None
-
-
-def _from_pydantic(number: int, error: ValidationError, kind: type[ChatRow | PromptRow | PreferenceRow]) -> Finding:
-    first = error.errors(include_url=False)[0]
-    loc = [part for part in first["loc"] if not (isinstance(part, str) and ("[" in part or part in {"str", "function-after"}))]
-    path = ".".join(str(part) for part in loc)
-    index = next((part for before, part in pairwise(loc) if before == "messages" and isinstance(part, int)), None)
-    text = str(first["msg"]).removeprefix("Value error, ")
-    if first["type"] == "extra_forbidden":
-        guess = nearest(
-            str(loc[-1]), list(kind.model_fields) if len(loc) == 1 else ["role", "content", "name", "tool_calls", "tool_call_id", "weight"]
-        )
-        fix = f"Did you mean `{guess}`?" if guess else "Remove it."
-        return _error("unknown-key", f"Unknown key `{path}`.", fix, number, index)
-    return _error(
-        "bad-row", f"`{path}`: {text}." if path else f"{text[:1].upper()}{text[1:]}.", "Correct or remove the row.", number, index
+    skipped = _skipped(skip)
+    codes = frozenset(code for name in skipped for code in CHECKS.get(name, {name}))
+    run = Run(
+        Wanted(method, rules, grader),
+        Path(path),
+        None if validation is None else Path(validation),
+        encoding=rules.encoding if tokens and "tokens" not in skipped else None,
+        deep=deep,
+        watchers=_watchers(codes),
+        collector=Collector(codes),
+        progress=progress,
     )
+    run.collector.add(_left_out(skipped))
+    if grader is not None:
+        from anytune.data.graders import judge_grader  # noqa: PLC0415 - reinforcement only
+
+        run.collector.add(judge_grader(grader))
+    return run.report()
 
 
-def _unreadable(number: int, problem: str) -> Finding:
-    return _error("bad-line", f"The line is {problem}.", "Correct or remove the line.", number)
+def _skipped(skip: Iterable[str]) -> frozenset[str]:
+    skipped = frozenset(skip)
+    known = [*CHECKS, *CODES]
+    for name in sorted(skipped):
+        if name not in known:
+            guess = nearest(name, known)
+            fix = f"Did you mean `{guess}`?" if guess else f"There is: {', '.join(CHECKS)}, and every code of a finding."
+            raise ConfigError(f"No check {name!r} can be left out.", fix=fix)
+    return skipped
 
 
-def _error(code: str, message: str, fix: str, row: int | None = None, message_index: int | None = None) -> Finding:
-    return Finding(severity="error", code=code, message=message, fix=fix, row=row, message_index=message_index)
+def _left_out(skipped: frozenset[str]) -> list[Finding]:
+    return [
+        finding("not-checked", f"`{name}` was left out, as asked.", "Leave it in before you trust the data.") for name in sorted(skipped)
+    ]
+
+
+def _watchers(codes: frozenset[str]) -> list[Watcher]:
+    found: list[Watcher] = []
+    if not codes >= CHECKS["near-duplicates"]:
+        from anytune.data.check.near import Near  # noqa: PLC0415 - a compiled library, where it is wanted
+
+        found.append(Near())
+    secrets, personal = (not codes >= CHECKS[name] for name in ("secrets", "personal-data"))
+    if secrets or personal:
+        from anytune.data.check.private import Private  # noqa: PLC0415 - large tables, where they are wanted
+
+        found.append(Private(secrets=secrets, personal=personal))
+    return found

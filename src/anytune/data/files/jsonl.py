@@ -1,106 +1,94 @@
-"""Reading JSONL as a stream: memory does not grow with the file, and every line says what is wrong with it."""
+"""JSONL as a stream: line by line, or in blocks of whole lines for whoever is in a hurry."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
-from anytune.errors import DataError
-from anytune.values import LocalFile
+from anytune.data.files.compressed import CHUNK_BYTES, open_bytes
+from anytune.data.files.strict import BOM, MAX_LINE_BYTES, Line, Parser, too_long
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-__all__ = ["MAX_LINE_BYTES", "Line", "describe", "lines"]
+__all__ = ["Block", "blocks", "rows"]
 
-MAX_LINE_BYTES = 16 * 1024 * 1024
-"""Longest line that is read; a row of a million tokens has about 4 MiB."""
-
-_CHUNK_BYTES = 1024 * 1024
-_BOM = b"\xef\xbb\xbf"
+_BLANK = b" \t\r\n"
 
 
-class Line(NamedTuple):
-    """One row of a file: its 1-based number, and the row or what is wrong with it (words, and a code of `anytune.codes`)."""
+class Block(NamedTuple):
+    r"""Whole lines of a JSONL file.
 
-    number: int
-    row: dict[str, Any]
-    problem: str = ""
-    code: str = ""
-
-
-def describe(path: Path, role: Literal["train", "validation"]) -> LocalFile:
-    """Hash a file.
-
-    Raises:
-        DataError: It is missing, no file, empty or not readable.
+    Attributes:
+        first_number: 1-based number of the first line.
+        raw: The lines with their ends, blank ones included, so that `first_number` plus the count of `\n` is the next block's number. A
+            line that is too long comes alone, cut after `MAX_LINE_BYTES`, with a NUL in the place of the rest, so that no parser takes it
+            and `parse` says why.
     """
-    digest = hashlib.sha256()
-    try:
-        with path.open("rb") as stream:
-            size = 0
-            while chunk := stream.read(_CHUNK_BYTES):
-                digest.update(chunk)
-                size += len(chunk)
-    except FileNotFoundError:
-        raise DataError(
-            f"The {role} file {path} does not exist.", fix="Check the path; it is relative to the spec, or to the working folder."
-        ) from None
-    except OSError as error:
-        raise DataError(f"The {role} file {path} cannot be read: {error.strerror}.", fix="Give a readable JSONL file.") from error
-    if size == 0:
-        raise DataError(f"The {role} file {path} is empty.", fix="Put one JSON object a line into it.")
-    return LocalFile(path=path.resolve(), sha256=digest.hexdigest(), size_bytes=size, role=role)
+
+    first_number: int
+    raw: bytes
 
 
-def lines(path: Path) -> Iterator[Line]:
-    """Read a JSONL file line by line; blank lines are passed over, a byte-order mark and CRLF are taken.
+def rows(stream: BinaryIO) -> Iterator[Line]:
+    """Read line by line; blank lines are passed over but counted."""
+    parser = Parser()
+    number = 0
+    while raw := stream.readline(MAX_LINE_BYTES + 1):
+        number += 1
+        if len(raw) > MAX_LINE_BYTES:
+            wrong = too_long()
+            yield Line(number, {}, wrong.problem, wrong.code, wrong.fix)
+            while raw and not raw.endswith(b"\n"):
+                raw = stream.readline(CHUNK_BYTES)
+            continue
+        if number == 1:
+            raw = raw.removeprefix(BOM)
+        if raw.strip(_BLANK):
+            yield parser.line(number, raw)
+
+
+def blocks(path: str | Path, *, progress: Callable[[int], object] | None = None) -> Iterator[Block]:
+    """Read a JSONL file, packed or not, in blocks of about 1 MiB; a leading byte-order mark is left out.
+
+    Args:
+        path: The file; whether it is JSONL, `container_of` tells.
+        progress: As for `open_bytes`.
 
     Raises:
         DataError: The file cannot be read.
     """
-    try:
-        with path.open("rb") as stream:
-            number = 0
-            while raw := stream.readline(MAX_LINE_BYTES + 1):
+    with open_bytes(path, progress=progress) as stream:
+        number, kept = 1, [stream.read(CHUNK_BYTES).removeprefix(BOM)]
+        size = len(kept[0])
+        while True:
+            first, cut = kept[-1].find(b"\n") + 1, kept[-1].rfind(b"\n") + 1
+            if (size - len(kept[-1]) + first if first else size) > MAX_LINE_BYTES:
+                yield Block(number, b"".join(kept)[:MAX_LINE_BYTES] + b"\0\n")
                 number += 1
-                if len(raw) > MAX_LINE_BYTES:
-                    yield Line(number, {}, f"longer than {MAX_LINE_BYTES // 2**20} MiB", "line-too-long")
-                    while raw and not raw.endswith(b"\n"):
-                        raw = stream.readline(_CHUNK_BYTES)
-                    continue
-                if number == 1:
-                    raw = raw.removeprefix(_BOM)
-                if raw.strip():
-                    yield _parsed(number, raw)
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}.", fix="Give a readable JSONL file.") from error
+                kept = [kept[-1][first:] if first else _after_line(stream)]
+                size = len(kept[0])
+                continue
+            if cut:
+                rest = kept[-1][cut:]
+                kept[-1] = kept[-1][:cut]
+                raw = b"".join(kept)
+                yield Block(number, raw)
+                number += raw.count(b"\n")
+                kept, size = [rest], len(rest)
+            chunk = stream.read(CHUNK_BYTES)
+            if not chunk:
+                break
+            kept.append(chunk)
+            size += len(chunk)
+        if size:
+            yield Block(number, b"".join(kept))
 
 
-def _parsed(number: int, raw: bytes) -> Line:
-    try:
-        row = json.loads(raw.decode("utf-8"), object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
-    except UnicodeDecodeError as error:
-        return Line(number, {}, f"not UTF-8 (byte {error.start})", "not-utf8")
-    except RecursionError:
-        return Line(number, {}, "nested too deeply", "too-deep")
-    except ValueError as error:
-        return Line(number, {}, f"not JSON: {error}", "not-json")
-    if not isinstance(row, dict):
-        return Line(number, {}, f"a JSON {type(row).__name__}, not an object", "not-an-object")
-    return Line(number, row)
-
-
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {twice!r} stands twice")
-    return found
-
-
-def _no_constant(word: str) -> float:
-    raise ValueError(f"{word} is no JSON number")
+def _after_line(stream: BinaryIO) -> bytes:
+    """Pass over the rest of a line, and give what was read behind it."""
+    while chunk := stream.read(CHUNK_BYTES):
+        _, end, rest = chunk.partition(b"\n")
+        if end:
+            return rest
+    return b""

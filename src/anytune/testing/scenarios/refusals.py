@@ -70,6 +70,8 @@ def _verbs(kit: BackendKit, ability: str) -> dict[str, Callable[[], object]]:
         "events": {"events": lambda: backend.events(UNKNOWN_ID)},
         "metrics": {"metrics": lambda: backend.metrics(UNKNOWN_ID)},
         "checkpoints": {"checkpoints": lambda: backend.checkpoints(UNKNOWN_ID)},
+        "render": {"render": lambda: list(backend.render(kit.order().spec, [(1, dict(kit.rows[0]))]))},
+        "probe": {"probe": lambda: backend.probe(kit.order().spec, [kit.file()])},
         "pause": {"pause": lambda: backend.pause(UNKNOWN_ID)},
         "resume": {"resume": lambda: backend.resume(UNKNOWN_ID)},
         "delete_model": {"delete_model": lambda: backend.delete_model(model)},

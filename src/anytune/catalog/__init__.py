@@ -1,0 +1,36 @@
+"""What hosts take, charge and announce, as dated data files: rules for checks, findings about methods and closing days, quotes.
+
+The files lie beside this module, one a host; `anytune.catalog.files` says how a newer copy replaces one. A backend without a file is
+unknown here: no rules, no findings, no quote. Whoever points a backend's wire at another host (an OpenAI-compatible tuner) must not ask
+under the backend's name.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from anytune.lazy import loader
+
+if TYPE_CHECKING:
+    from anytune.catalog.files import Opened, hosts, opened
+    from anytune.catalog.lifecycle import Other, findings, others
+    from anytune.catalog.prices import Hosting, auto_epochs, hosting, quote
+    from anytune.catalog.targets import rules
+
+__all__ = ["Hosting", "Opened", "Other", "auto_epochs", "findings", "hosting", "hosts", "opened", "others", "quote", "rules"]
+
+_HOMES = {
+    "Hosting": "anytune.catalog.prices",
+    "Opened": "anytune.catalog.files",
+    "Other": "anytune.catalog.lifecycle",
+    "auto_epochs": "anytune.catalog.prices",
+    "findings": "anytune.catalog.lifecycle",
+    "hosting": "anytune.catalog.prices",
+    "hosts": "anytune.catalog.files",
+    "opened": "anytune.catalog.files",
+    "others": "anytune.catalog.lifecycle",
+    "quote": "anytune.catalog.prices",
+    "rules": "anytune.catalog.targets",
+}
+
+__getattr__ = loader(__name__, _HOMES)
