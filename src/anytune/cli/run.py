@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["preflight", "run"]
 
 Spec = Annotated[Path, typer.Argument(metavar="SPEC", help="YAML file; docs/reference/spec.md lists its keys.")]
-Allow = Annotated[
-    list[str] | None, typer.Option("--allow", metavar="CODE", help="Code of an error that shall not stop it; repeat it.")
-]
+Allow = Annotated[list[str] | None, typer.Option("--allow", metavar="CODE", help="Code of an error that shall not stop it; repeat it.")]
 OnBackend = Annotated[str | None, typer.Option("--backend", "-b", help="Backend or profile to use instead of the one in the file.")]
 
 
@@ -82,9 +80,7 @@ def preflight(
     ] = None,
     deep: Annotated[bool, typer.Option("--deep", help="Look at all rows of long files, not at a sample.")] = False,
     probe: Annotated[bool, typer.Option("--probe", help="Measure speed and memory by a few real steps on the longest rows.")] = False,
-    report: Annotated[
-        Path | None, typer.Option("--report", metavar="FILE", help="Write it to a .html or .json file too.")
-    ] = None,
+    report: Annotated[Path | None, typer.Option("--report", metavar="FILE", help="Write it to a .html or .json file too.")] = None,
     as_json: Json = False,
 ) -> int:
     """Check a spec and its data, list what the backend has no word for, and quote the run. Makes no job."""

@@ -52,11 +52,19 @@ def note(text: object, style: str | None = None) -> None:
     notes().print(plain(text), style=style)
 
 
-def findings(found: Iterable[Finding]) -> None:
-    """Print findings on stderr, one a line, each with its row and what to do."""
+def findings(found: Iterable[Finding], *, most: int = 5) -> None:
+    """Print findings on stderr, the gravest first, one a line, each with its row and what to do; of each code only the first `most`."""
+    gravity = tuple(_STYLES)
+    by_code: dict[tuple[str, str], list[Finding]] = {}
     for finding in found:
-        where = f"row {finding.row}: " if finding.row is not None else ""
-        note(f"{finding.severity}: {where}{finding.message} {finding.fix}".rstrip(), _STYLES[finding.severity])
+        by_code.setdefault((finding.severity, finding.code), []).append(finding)
+    for (severity, code), alike in sorted(by_code.items(), key=lambda item: gravity.index(item[0][0])):
+        for finding in alike[:most]:
+            file = f"{finding.file} " if finding.file else ""
+            where = f"{file}row {finding.row}: " if finding.row is not None else ""
+            note(f"{severity}: {where}{finding.message} {finding.fix}".rstrip(), _STYLES[severity])
+        if len(alike) > most:
+            note(f"{severity}: … and {len(alike) - most} more of `{code}`; `--json` lists them all.", _STYLES[severity])
 
 
 def record(fields: Mapping[str, object]) -> None:

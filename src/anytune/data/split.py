@@ -10,88 +10,29 @@ import hashlib
 import json
 import os
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Self
-
-from pydantic import Field
+from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 from anytune.data import assign as rule
 from anytune.data.fields import label
 from anytune.data.files import describe, lines, resolve
 from anytune.data.formats import read
+from anytune.data.manifest import MANIFEST, Part, Split, Wish
 from anytune.data.rows import kind_of, split_input, texts, word_of
 from anytune.errors import ConfigError, DataError
-from anytune.values import Finding, Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-__all__ = ["MANIFEST", "Part", "Split", "split"]
+    from anytune.values import Finding
 
-MANIFEST = "split.json"
-"""Name of the file that says how a split was made."""
+__all__ = ["MANIFEST", "Part", "Split", "split"]
 
 MAX_STRATA = 1000
 """More strata than that are hardly classes: the path leads to a text of its own in each row."""
 
 _OPENAI_KEYS = frozenset({"input", "preferred_output", "non_preferred_output"})
 _SHOWN = 5
-
-
-class Part(Value):
-    """One side of a split.
-
-    Attributes:
-        file: Name of the file in the split's folder.
-        rows: Rows in it.
-        sha256: Of the file's bytes, in hex.
-        strata: Rows of each stratum, where the split is stratified.
-    """
-
-    file: str
-    rows: int
-    sha256: str
-    strata: dict[str, int] = Field(default_factory=dict)
-
-
-class Split(Value):
-    """What was done, as `split.json` keeps it.
-
-    Attributes:
-        rule: Name of the rule: the same rule, seed, options and rows give the same files.
-        mode: `cut`: rows added later move no other row. `ranked` (counts or strata): exact numbers, and rows at the edge may move.
-        seed: The seed.
-        validation: Share (below 1) or number of rows that was asked for.
-        test: The same.
-        group_by: Path of what rows are kept together by.
-        stratify_by: Path of what has the same shares on all sides.
-        dedup: Rows that came before were left out.
-        near: Rows that are nearly the same were kept together.
-        source: Name of the file that was split.
-        source_sha256: Of its bytes, in hex.
-        source_rows: Rows in it.
-        left_out: Rows that were left out as repeats.
-        removed_keys: Keys at the top of rows that grouping or stratifying used and that no trainer knows: they are not written.
-        findings: How the file was read, and what was lost by that.
-        parts: The files by side.
-    """
-
-    rule: str = rule.RULE
-    mode: Literal["cut", "ranked"]
-    seed: int
-    validation: float
-    test: float
-    group_by: str | None = None
-    stratify_by: str | None = None
-    dedup: bool = True
-    near: bool = False
-    source: str
-    source_sha256: str
-    source_rows: int
-    left_out: int = 0
-    removed_keys: tuple[str, ...] = ()
-    findings: tuple[Finding, ...] = ()
-    parts: dict[Literal["train", "validation", "test"], Part]
 
 
 def split(
@@ -130,15 +71,18 @@ def split(
         ConfigError: The shares are impossible, or files are there already.
         DataError: The file cannot be read, has bad rows, or a side would be empty.
     """
-    _possible(validation, test)
-    path = resolve(source)
-    names = ["train", "validation", *(["test"] if test else [])]
+    wish = Wish(seed=seed, validation=validation, test=test, group_by=group_by, stratify_by=stratify_by, dedup=dedup, near=near)
+    return _split(resolve(source), out, wish, force=force, told=_Progress(progress))
+
+
+def _split(path: Path, out: Path, wish: Wish, *, force: bool, told: _Progress) -> Split:
+    _possible(wish.validation, wish.test)
+    names = ["train", "validation", *(["test"] if wish.test else [])]
     targets = {name: out / f"{name}.jsonl" for name in names}
     _free([*targets.values(), out / MANIFEST], path, force=force)
-    told = _Progress(progress)
-    rows = _Rows(path, group_by, stratify_by, told)
-    seen = rows.see(near=near)
-    sides = rule.assign(seen, seed, validation, test, dedup=dedup)
+    rows = _Rows(path, wish.group_by, wish.stratify_by, told)
+    seen = rows.see(near=wish.near)
+    sides = rule.assign(seen, wish.seed, wish.validation, wish.test, dedup=wish.dedup)
     _filled(sides, names)
     whole = describe(path, "train")
     counts = {name: _by_stratum(seen, sides, side) for side, name in enumerate(names)}
@@ -148,14 +92,8 @@ def split(
         fix = "Make room, give another folder, or correct its permissions."
         raise DataError(f"{out} cannot be written to: {error.strerror}.", fix=fix) from error
     done = Split(
-        mode="ranked" if stratify_by or validation >= 1 or test >= 1 else "cut",
-        seed=seed,
-        validation=validation,
-        test=test,
-        group_by=group_by,
-        stratify_by=stratify_by,
-        dedup=dedup,
-        near=near,
+        mode=wish.mode,
+        **dict(wish),
         source=path.name,
         source_sha256=whole.sha256,
         source_rows=len(seen),

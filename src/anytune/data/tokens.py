@@ -12,8 +12,9 @@ from array import array
 from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, chain, islice
 from operator import add, sub
+from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from anytune.data.report import TokenCounts
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from anytune.data.rows import Text
 
-__all__ = ["ENCODINGS", "PERCENTILES", "TokenCounter", "TokenTally", "count", "inexact", "percentile"]
+__all__ = ["ENCODINGS", "PERCENTILES", "TokenCounter", "TokenTally", "count", "inexact", "load", "percentile"]
 
 ENCODINGS = ("o200k_base", "cl100k_base")
 """Encodings that are counted exactly: of gpt-4o, gpt-4.1, o-series and gpt-5; of gpt-4 and gpt-3.5."""
@@ -39,6 +40,9 @@ _NAME = 1
 _END = 3
 _KNOWN_CHARACTERS = 4_000_000
 """Texts that come again (system prompts) are counted once, up to so many characters of different ones."""
+
+_LOADED: set[str] = set()
+_LOADING = Lock()
 
 _AHEAD = 2
 """Batches that may wait to be counted: reading is faster than that, and must not fill the memory."""
@@ -68,16 +72,33 @@ def count(texts: Iterable[str], encoding: str = "o200k_base", *, threads: int = 
         >>> count(["hello world", ""], "o200k_base")
         [2, 0]
     """
-    import toktok  # type: ignore[import-untyped]  # noqa: PLC0415 - 4 MB of vocabulary, only for who counts
+    load(encoding)
+    import toktok  # type: ignore[import-untyped]  # noqa: PLC0415 - as in `load`
 
-    if encoding not in ENCODINGS:
-        raise ConfigError(f"No encoding {encoding!r} can be counted offline.", fix=f"There is: {', '.join(ENCODINGS)}.")
     texts = list(texts)
     try:
         counts: list[int] = toktok.batch_count(texts, encoding, threads=threads)
     except UnicodeEncodeError:
         counts = toktok.batch_count([text.encode(errors="replace").decode() for text in texts], encoding, threads=threads)
     return counts
+
+
+def load(encoding: str) -> None:
+    """Load an encoding's vocabulary, once: it takes a third of a second, and other threads go on meanwhile.
+
+    Raises:
+        ConfigError: The encoding is not known.
+    """
+    if encoding not in ENCODINGS:
+        raise ConfigError(f"No encoding {encoding!r} can be counted offline.", fix=f"There is: {', '.join(ENCODINGS)}.")
+    if encoding in _LOADED:
+        return
+    import toktok  # noqa: PLC0415 - a compiled library with 4 MB of vocabulary, only for who counts
+
+    with _LOADING:
+        if encoding not in _LOADED:
+            toktok.batch_count([""], encoding, threads=1)
+            _LOADED.add(encoding)
 
 
 def inexact(texts: Sequence[str]) -> bool:
@@ -186,13 +207,13 @@ class TokenCounter:
 
     def __init__(self, encoding: str, limit_tokens: int | None = None) -> None:
         """Begin a tally."""
-        count([], encoding)
         self.tally = TokenTally(encoding, limit_tokens)
         self._batch = _Batch()
         self._known: dict[str, int] = {}
         self._room = _KNOWN_CHARACTERS
         self._waiting: deque[Future[None]] = deque()
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="anytune-tokens")
+        self._waiting.append(self._worker.submit(load, encoding))
 
     def __enter__(self) -> Self:
         """Give the counter itself."""
@@ -258,22 +279,14 @@ class TokenCounter:
         return known
 
     def _count(self, batch: _Batch) -> None:
-        counts = self._counted(batch.read + batch.learned)
-        cut = len(batch.read)
-        prompts = list(map(add, _per_row(counts[:cut], batch.read_ends), batch.fixed))
-        self.tally.add(batch.numbers, prompts, _per_row(counts[cut:], batch.learned_ends))
-
+        columns = [column for rows in batch.plain for column in (*rows.read, *rows.learned)]
+        # In one call: each time that the lock is given back, getting it again takes milliseconds.
+        counts = iter(self._counted([*batch.read, *batch.learned, *chain.from_iterable(columns)]))
+        read, learned = (list(islice(counts, len(texts))) for texts in (batch.read, batch.learned))
+        self.tally.add(batch.numbers, list(map(add, _per_row(read, batch.read_ends), batch.fixed)), _per_row(learned, batch.learned_ends))
         for rows in batch.plain:
-            sums = [self._summed(columns) for columns in (rows.read, rows.learned)]
-            self.tally.add(rows.numbers, list(map(add, sums[0], rows.fixed)), sums[1])
-
-    def _summed(self, columns: Sequence[Sequence[str]]) -> list[int]:
-        counts = self._counted([text for column in columns for text in column])
-        rows = len(columns[0])
-        sums = counts[:rows]
-        for start in range(rows, len(counts), rows):
-            sums = list(map(add, sums, counts[start : start + rows]))
-        return sums
+            prompts, trained = (_summed(counts, len(side), len(rows.numbers)) for side in (rows.read, rows.learned))
+            self.tally.add(rows.numbers, list(map(add, prompts, rows.fixed)), trained)
 
     def _counted(self, texts: list[str]) -> list[int]:
         if self.tally.exact and inexact(texts):
@@ -284,6 +297,13 @@ class TokenCounter:
 def _per_row(counts: Iterable[int], ends: list[int]) -> list[int]:
     upto = list(accumulate(counts, initial=0)).__getitem__
     return list(map(sub, map(upto, ends[1:]), map(upto, ends)))
+
+
+def _summed(counts: Iterator[int], columns: int, rows: int) -> list[int]:
+    sums = list(islice(counts, rows))
+    for _ in range(columns - 1):
+        sums = list(map(add, sums, islice(counts, rows)))
+    return sums
 
 
 def _messages(raw: dict[str, Any]) -> Iterator[dict[str, Any]]:

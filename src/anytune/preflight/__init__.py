@@ -6,5 +6,6 @@ from anytune.preflight.files import describe
 from anytune.preflight.join import preflight
 from anytune.preflight.losses import losses
 from anytune.preflight.result import Preflight
+from anytune.preflight.target import check_data
 
-__all__ = ["Preflight", "describe", "losses", "preflight"]
+__all__ = ["Preflight", "check_data", "describe", "losses", "preflight"]

@@ -54,7 +54,7 @@ def check_data(
         model: The base model.
         validation: The validation file.
         encoding: Count tokens in this encoding whatever the target: `o200k_base` or `cl100k_base`.
-        grader: A grader's definition, as for `anytune.data.check`.
+        grader: A grader's definition.
         deep: Look for near duplicates, secrets and personal data in all rows.
         skip: Checks to leave out.
         today: The day that closing dates are held against; the clock's by default.
@@ -66,13 +66,10 @@ def check_data(
         BackendMissing: Neither a plugin nor a catalogue has the backend's name.
     """
     path, validation = Path(path), None if validation is None else Path(validation)
-    if backend is None:
-        if model is not None:
-            raise ConfigError("A model without its backend says too little.", fix="Give the backend too.")
-        target = _Target(OPEN, [], None)
-    else:
-        method = method or "sft"
-        target = _target(backend, model, method, today)
+    if backend is None and model is not None:
+        raise ConfigError("A model without its backend says too little.", fix="Give the backend too.")
+    method = method if backend is None else method or "sft"
+    target = _Target(OPEN, [], None) if backend is None else _target(backend, model, method or "sft", today)
     rules = target.rules if encoding is None else target.rules.model_copy(update={"encoding": encoding})
     report = check(
         path,

@@ -185,3 +185,15 @@ def test_jobs_show_gives_the_estimate_beside_what_the_run_took(cli):
     shown = cli.json("jobs", "show", "minutes")
     assert shown["estimate"]["tokens"] > 0
     assert shown["actual"]["minutes"] is not None
+
+
+def test_of_many_findings_alike_the_first_are_shown_and_the_gravest_come_first(cli):
+    spec = cli.spec()
+    row = '{"messages": [{"role": "user", "content": "?"}, {"role": "assistant", "content": ""}]}\n'
+    with (cli.folder / "rows.jsonl").open("a") as file:
+        file.write(row * 9)
+    cli("preflight", spec)
+    shown = [line for line in cli.err.splitlines() if line.startswith(("error", "warning"))]
+    assert sum(line.startswith("error") for line in shown) == 6
+    assert "… and 4 more of `empty-answer`; `--json` lists them all." in cli.err
+    assert shown == sorted(shown, key=lambda line: line.startswith("warning"))

@@ -260,7 +260,7 @@ def test_azure_gets_a_copy_with_the_mark_once(written, tmp_path):
     source, folder = written(CHAT), tmp_path / "kept"
     file, _ = prepare(source, method="sft", dialect="azure", folder=folder)
     first = file.path.stat().st_mtime_ns
-    assert file.path.name == f"{hashlib.sha256(source.read_bytes()).hexdigest()}.azure.jsonl"
+    assert file.path.name == f"{hashlib.sha256(source.read_bytes()).hexdigest()}.azure.sft.1.jsonl"
     assert file.path.read_bytes().startswith(b"\xef\xbb\xbf")
     again, _ = prepare(source, method="sft", dialect="azure", folder=folder)
     assert again == file

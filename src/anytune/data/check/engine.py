@@ -7,11 +7,13 @@ Each file is read once, in memory that does not grow with it but for 24 bytes a 
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from anytune.codes import CODES, finding
 from anytune.data.check.collector import Collector
 from anytune.data.rules import OPEN
+from anytune.data.tokens import ENCODINGS, load
 from anytune.errors import ConfigError
 from anytune.settings import nearest
 
@@ -70,15 +72,18 @@ def check(
         ...     [(found.code, found.row) for found in check(file.name, "sft").findings]
         [('empty-answer', 1)]
     """
+    skipped = _skipped(skip)
+    encoding = rules.encoding if tokens and "tokens" not in skipped else None
+    if encoding in ENCODINGS:
+        Thread(target=load, args=(encoding,)).start()  # goes on while parsers and checks are loaded
     from anytune.data.check.run import Run, Wanted  # noqa: PLC0415 - parsers and counters, which only a check needs
 
-    skipped = _skipped(skip)
     codes = frozenset(code for name in skipped for code in CHECKS.get(name, {name}))
     run = Run(
         Wanted(method, rules, grader),
         Path(path),
         None if validation is None else Path(validation),
-        encoding=rules.encoding if tokens and "tokens" not in skipped else None,
+        encoding=encoding,
         deep=deep,
         watchers=_watchers(codes),
         collector=Collector(codes),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["allowed", "columns", "parse", "plain", "worded"]
 
-parse = partial(jiter.from_json, catch_duplicate_keys=True, allow_inf_nan=False)
+parse = partial(jiter.from_json, catch_duplicate_keys=True, allow_inf_nan=False, cache_mode="keys")
 """Parse one line as JSON; a key that stands twice, NaN, what is not UTF-8 and lone surrogates are a `ValueError`."""
 
 _METHODS = frozenset({None, "sft"})

@@ -26,7 +26,7 @@ __all__ = ["OneFile", "Wanted"]
 
 _BLANK = b" \t\r\n"
 _BATCH_ROWS = 1000
-_TOGETHER = 1024
+_TOGETHER = 256
 """Plain rows that are hashed and counted together: as many as the processor's cache holds."""
 _KIND_OF_METHOD = {"dpo": "preference", "kto": "unpaired", "rft": "graded"}
 
