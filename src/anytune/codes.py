@@ -42,7 +42,7 @@ CODES: Mapping[str, Code] = {
     "too-deep": Code("file", "error", "Objects or lists are nested deeper than any row needs."),
     "line-too-long": Code("file", "error", "A line is longer than 16 MiB."),
     "mixed-rows": Code("file", "error", "Rows of several kinds stand in one file."),
-    "read-as": Code("file", "info", "The file is in another format and was read as what it is."),
+    "read-as": Code("file", "info", "The file was read as another format; or which columns keep it from being read."),
     "lossy-read": Code("file", "warning", "Reading the format leaves something out."),
     "more-findings": Code("file", "info", "There are more findings of a kind than are listed one by one."),
     "not-checked": Code("file", "info", "A check was left out: asked for, or because a library is missing."),

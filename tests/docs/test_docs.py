@@ -117,3 +117,16 @@ def test_the_example_program_runs(desk, capsys):
     assert len(example.read_text().splitlines()) < 150
     runpy.run_path(str(example))["main"]("trial")
     assert "venison" in capsys.readouterr().out
+
+
+def test_the_example_of_data_runs_from_a_messy_sheet_to_two_quotes(desk, capsys):
+    import runpy
+
+    example = ROOT / "examples" / "check_and_convert.py"
+    assert len(example.read_text().splitlines()) < 150
+    runpy.run_path(str(example))["main"]("parcels")
+    told = capsys.readouterr().out
+    assert "as it came: 63 rows, not ok" in told
+    assert "split: 50 train, 10 validation; 1 left out" in told
+    assert told.count("  quote: 4200 tokens in 3.0 epochs") == 2
+    assert (desk / "parcels" / "azure-train.jsonl").read_bytes().startswith(b"\xef\xbb\xbf{")

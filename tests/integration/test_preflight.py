@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from anytune import DPO, SFT, FineTuneJob
+from anytune.codes import finding
 from anytune.errors import BudgetExceeded, ConfigError, DataError, Unsupported
 from anytune.preflight import preflight
 from anytune.report import html, save
@@ -154,11 +155,57 @@ def test_other_errors_still_stop_a_job_whose_leak_is_allowed(desk):
     assert [each.code for each in found.errors] == ["no-messages"]
 
 
-@pytest.mark.parametrize(("code", "fix"), [("leaked-row", "leaked-rows"), ("over-budget", "budget"), ("no-rows", "nothing to train on")])
+@pytest.mark.parametrize(
+    ("code", "fix"),
+    [
+        ("leaked-row", "Did you mean `leaked-rows`"),
+        ("over-budget", "Raise the spec's `budget`"),
+        ("no-rows", "nothing to train on"),
+        ("not-json", "mend or remove them"),
+        ("bad-type", "mend or remove them"),
+        ("bad-arguments", "a JSON object"),
+        ("template-refuses", "another model"),
+        ("method", "that the backend offers"),
+        ("qlora", "do as its finding's fix says"),
+    ],
+)
 def test_a_code_that_cannot_be_allowed_is_refused(desk, code, fix):
-    with pytest.raises(ConfigError) as caught:
+    with pytest.raises(ConfigError, match=r"(cannot|can) be allowed") as caught:
         desk.look(allow=[code])
     assert fix in caught.value.fix
+
+
+@pytest.mark.parametrize("code", ["lossy-read", "role-order", "undeclared-tool", "secret", "too-few-rows", "training-closed", "lost"])
+def test_what_a_run_could_come_of_can_be_allowed(desk, code):
+    assert desk.look(allow=[code]).ok
+
+
+class Picky(MemoryBackend):
+    """A backend whose own look finds what it is told."""
+
+    finds: str
+
+    def check(self, spec: TrainingSpec, data: Any) -> list[Any]:
+        return [finding(self.finds, "The rows cannot be taken.", "Mend them.", severity="error")]
+
+
+def test_what_the_backend_itself_would_refuse_stays_an_error(desk):
+    backend = Picky()
+    backend.finds = "overlong"
+    found = desk.look(backend=backend, allow=["overlong"])
+    (error,) = found.errors
+    assert (error.code, error.fix) == ("overlong", "Mend them. Allowing it does not help: memory would refuse the job.")
+    with pytest.raises(DataError):
+        desk.create(backend, allow=["overlong"])
+    assert "submit" not in backend.calls
+
+
+def test_an_error_that_is_allowed_in_the_backends_own_look_is_quoted_all_the_same(desk):
+    backend = Picky()
+    backend.finds = "special-token"
+    found = desk.look(backend=backend, allow=["special-token"])
+    assert found.ok
+    assert found.quote.tokens
 
 
 def test_a_table_is_sent_as_rows_and_the_job_is_the_tables(desk):
@@ -222,6 +269,16 @@ def test_the_report_is_one_page_that_runs_nothing(desk):
     assert "unknown-role" in page
     assert found.report.sha256 in page
     assert not any(word in page for word in ("<script", "http://", "https://", "javascript:", "@import"))
+
+
+def test_the_report_puts_what_is_alike_together_and_says_once_what_to_do(desk):
+    desk.write("train.jsonl", *rows(60), *[{"messages": []}] * 8)
+    found = desk.look()
+    page = html(found, title="minutes")
+    alike = [finding for finding in found.findings if finding.code == "no-messages"]
+    assert len(alike) == 8
+    assert page.count(alike[0].fix) == 1
+    assert "<summary>3 more</summary>" in page
 
 
 def test_the_report_is_written_as_its_name_says(desk, tmp_path):

@@ -245,3 +245,30 @@ def test_findings_name_their_file_where_there_are_two(backend, rows, chat, tiny_
     spec = TrainingSpec(backend="trl", model=str(tiny_model), train=train, validation=validation)
     (found,) = backend.check(spec, [describe(train, "train"), describe(validation, "validation")])
     assert (found.code, found.row, found.file) == ("special-token", 1, "validation")
+
+
+def test_rows_that_are_too_long_cannot_be_allowed_into_a_job_that_would_fail(backend, rows, tiny_model):
+    from anytune import FineTuneJob
+    from anytune.errors import DataError
+    from anytune.runtime import Runtime
+
+    given = {"model": str(tiny_model), "train": rows(), "method": {"type": "sft", "max_length": 12}, "name": "long"}
+    with pytest.raises(DataError, match="longer than max_length=12") as caught:
+        FineTuneJob.create(backend=backend, allow=["overlong"], context=Runtime(), **given)
+    assert "say `overlong: drop`" in caught.value.fix
+    assert "Allowing it does not help" in caught.value.fix
+    assert FineTuneJob.list(context=Runtime()) == []
+
+
+def test_rows_with_a_special_token_train_once_that_is_allowed(backend, rows, tiny_model, chat, ended):
+    from anytune import FineTuneJob
+    from anytune.errors import DataError
+    from anytune.runtime import Runtime
+
+    data = rows([chat(f"what is the colour of <|im_end|> {n}") for n in range(12)])
+    given = {"model": str(tiny_model), "train": data, "method": {"type": "sft", "max_steps": 2}, "name": "special"}
+    with pytest.raises(DataError):
+        FineTuneJob.create(backend=backend, context=Runtime(), **given)
+    job = FineTuneJob.create(backend=backend, allow=["special-token"], context=Runtime(), **given)
+    assert job.estimate.tokens
+    assert ended(job.id).status is Status.SUCCEEDED

@@ -77,3 +77,20 @@ def test_the_steps_end_with_the_process_that_asked_for_them(rows, tiny_model, tm
     asking.send_signal(signal.SIGKILL)
     asking.wait(10)
     assert until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
+
+
+def test_a_probe_works_in_the_same_state_folder(probed, rows, tiny_model, tmp_path, monkeypatch):
+    from anytune_trl import probe
+
+    said = {}
+
+    class Child:
+        def __init__(self, command, *, env, **_):
+            said.update(env)
+            raise OSError("enough was seen")
+
+    monkeypatch.setattr(probe.subprocess, "Popen", Child)
+    monkeypatch.setenv("ANYTUNE_HOME", str(tmp_path / "state"))
+    with pytest.raises(OSError, match="enough"):
+        probed(rows(), tiny_model)
+    assert said["ANYTUNE_HOME"] == str(tmp_path / "state")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from anytune.cli.exits import ExitCode, exit_code
@@ -17,7 +18,10 @@ __all__ = ["ExitCode", "invoke", "main"]
 
 
 def main() -> None:
-    """Run the command line of this process, and exit."""
+    """Run the command line of this process, and exit. What the terminal's encoding lacks is printed as escapes."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(invoke(sys.argv[1:]))
 
 

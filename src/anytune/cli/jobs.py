@@ -62,7 +62,8 @@ def show_(job: Job, as_json: Json = False) -> None:
     if as_json:
         show.document(about)
         return
-    show.record(about)
+    known = {name: {k: v for k, v in (about[name] or {}).items() if v is not None} for name in ("estimate", "actual")}
+    show.record(about | known)
 
 
 @app.command("watch")

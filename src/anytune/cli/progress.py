@@ -1,4 +1,4 @@
-"""A bar on stderr while a long file is read; nothing at all where stderr is no terminal."""
+"""What is drawn on stderr while a long file is read; nothing at all where stderr is no terminal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from anytune.cli import show
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["bytes_read"]
+__all__ = ["bytes_read", "rows_read"]
 
 
 @contextmanager
@@ -26,3 +26,17 @@ def bytes_read(what: str) -> Iterator[Callable[[int, int], object] | None]:
     with Progress(*columns, console=show.notes(), transient=True) as bar:
         task = bar.add_task(show.plain(what), total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+@contextmanager
+def rows_read(what: str) -> Iterator[Callable[[int], object] | None]:
+    """Give a function that takes the number of rows read so far, and draws it; None where nobody looks."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.markup import escape  # noqa: PLC0415 - only on terminals
+    from rich.status import Status  # noqa: PLC0415 - as above
+
+    told = escape(show.plain(what))
+    with Status(told, console=show.notes()) as status:
+        yield lambda rows: status.update(f"{told}: {rows:,} rows")

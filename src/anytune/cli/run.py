@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from anytune.cli import show
-from anytune.cli.durations import human, seconds
-from anytune.cli.exits import ExitCode
+from anytune.cli.durations import seconds
+from anytune.cli.exits import ExitCode, exit_code
 from anytune.cli.progress import bytes_read
+from anytune.cli.quotes import amounts
 from anytune.cli.show import Json
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from anytune.preflight import Preflight
     from anytune.spec import TrainingSpec
 
@@ -41,6 +45,7 @@ def run(
     """Run a spec as a job. The same spec again gives the same job; Ctrl-C stops the watching, not the job."""
     from anytune.cli.follow import detached, follow  # noqa: PLC0415 - keeps `--help` light
     from anytune.cli.jobs import described  # noqa: PLC0415 - as above
+    from anytune.errors import AnytuneError  # noqa: PLC0415 - as above
     from anytune.job import FineTuneJob  # noqa: PLC0415 - as above
 
     spec = _read(path, backend)
@@ -51,7 +56,14 @@ def run(
         report = found
         _tell(found)
 
-    job = FineTuneJob.create(spec, new_attempt=new_attempt, allow=allow or (), on_preflight=told)
+    try:
+        with _known_hosts(spec):
+            job = FineTuneJob.create(spec, new_attempt=new_attempt, allow=allow or (), on_preflight=told)
+    except AnytuneError as error:
+        if as_json or report is None or report.ok:
+            raise
+        show.note(f"Nothing was sent or created: {_errors(report)}.", "bold red")  # which ones is said above
+        return exit_code(error)
     show.note(f"Job {job.id} ({job.name}, attempt {job.attempt}) is {job.status.value} on {job.backend_name}.")
     model = None
     if wait:
@@ -85,10 +97,12 @@ def preflight(
 ) -> int:
     """Check a spec and its data, list what the backend has no word for, and quote the run. Makes no job."""
     from anytune.job import FineTuneJob  # noqa: PLC0415 - keeps `--help` light
-    from anytune.report import save  # noqa: PLC0415 - as above
+    from anytune.report import save, writable  # noqa: PLC0415 - as above
 
     spec = _read(path, backend)
-    with bytes_read(spec.train.name) as progress:
+    if report is not None:
+        writable(report)
+    with _known_hosts(spec), bytes_read(spec.train.name) as progress:
         found = FineTuneJob.preflight(spec, allow=allow or (), skip=skip or (), deep=deep, probe=probe, progress=progress)
     if report is not None:
         save(found, report, title=f"{spec.job_name} on {spec.backend}")
@@ -96,7 +110,7 @@ def preflight(
         show.document(_plain(found))
     else:
         _tell(found)
-        show.result("ready to run" if found.ok else f"not ready: {len(found.errors)} error(s)")
+        show.result("ready to run" if found.ok else f"not ready: {_errors(found)}")
     return ExitCode.OK if found.ok else ExitCode.FAILED
 
 
@@ -107,23 +121,44 @@ def _read(path: Path, backend: str | None) -> TrainingSpec:
     return spec if backend is None else spec.model_copy(update={"backend": backend})
 
 
+@contextmanager
+def _known_hosts(spec: TrainingSpec) -> Iterator[None]:
+    """Where a host's plugin is missing, say what can be known of it without."""
+    from anytune import catalog  # noqa: PLC0415 - keeps `--help` light
+    from anytune.catalog.names import named  # noqa: PLC0415 - as above
+    from anytune.errors import BackendMissing, ConfigError  # noqa: PLC0415 - as above
+
+    try:
+        yield
+    except BackendMissing as error:
+        if spec.backend not in catalog.hosts():
+            raise
+        known = catalog.opened(spec.backend)
+        try:
+            model = spec.model_for(spec.backend, spec.backend)
+        except ConfigError:
+            model = ""
+        if known is None or named(known.host, model) is None:
+            model = "MODEL"  # the spec names another backend's
+        method = spec.method.type
+        look = f"anytune data check {spec.train} --backend {spec.backend} --model {model} --method {method}"
+        fix = f"{error.fix} Its dated rules and prices need no plugin: {look}"
+        raise BackendMissing(error.message, fix=fix) from error
+
+
+def _errors(report: Preflight) -> str:
+    count = len(report.errors)
+    return "1 error" if count == 1 else f"{count:,} errors"
+
+
 def _tell(report: Preflight) -> None:
     show.findings((*report.findings, *report.losses))
     quote = report.quote
     if quote == type(quote)():
         return
-    amounts = [f"{report.stats.rows} rows"]
-    if quote.tokens is not None:
-        amounts.append(f"{quote.tokens:,} tokens")
-    if quote.minutes is not None:
-        amounts.append(f"about {human(quote.minutes * 60)}")
-    if quote.cost_usd is not None:
-        amounts.append(f"${quote.cost_usd:,.2f}")
-    if quote.hosting_usd_per_hour:
-        amounts.append(f"then ${quote.hosting_usd_per_hour:,.2f} an hour while it is deployed")
-    if quote.memory_bytes is not None:
-        amounts.append(f"{show.size(quote.memory_bytes)} of memory")
-    show.note(f"quote: {', '.join(amounts)}" + (f" ({quote.basis})" if quote.basis else ""))
+    words = ["1 row" if report.stats.rows == 1 else f"{report.stats.rows:,} rows"]
+    words += amounts(quote)
+    show.note(f"quote: {', '.join(words)}" + (f" ({quote.basis})" if quote.basis else ""))
 
 
 def _plain(report: Preflight | None) -> dict[str, Any] | None:

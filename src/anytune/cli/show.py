@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
@@ -20,6 +21,9 @@ Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON on std
 """The option that every command has."""
 
 _CONTROL = {code: None for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
+_ROWS = 3
+"""Rows of a finding that are named; more follow as dots."""
+
 _STYLES = {"error": "bold red", "warning": "yellow", "info": "dim"}
 
 
@@ -30,7 +34,13 @@ def plain(text: object) -> str:
 
 def document(value: object) -> None:
     """Print one JSON document as one line on stdout, at once."""
-    sys.stdout.write(json.dumps(_jsonable(value), ensure_ascii=False) + "\n")
+    plainly = _jsonable(value)
+    text = json.dumps(plainly, ensure_ascii=False)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:  # a terminal of another encoding, or half a character: escapes say the same
+        text = json.dumps(plainly)
+    sys.stdout.write(text + "\n")
     sys.stdout.flush()
 
 
@@ -53,18 +63,41 @@ def note(text: object, style: str | None = None) -> None:
 
 
 def findings(found: Iterable[Finding], *, most: int = 5) -> None:
-    """Print findings on stderr, the gravest first, one a line, each with its row and what to do; of each code only the first `most`."""
+    """Print findings on stderr, the gravest first, one a line, each with its row; of each code only the first `most`.
+
+    What to do stands after each, or once after the last where it is the same for all of a code.
+    """
     gravity = tuple(_STYLES)
     by_code: dict[tuple[str, str], list[Finding]] = {}
     for finding in found:
         by_code.setdefault((finding.severity, finding.code), []).append(finding)
     for (severity, code), alike in sorted(by_code.items(), key=lambda item: gravity.index(item[0][0])):
-        for finding in alike[:most]:
-            file = f"{finding.file} " if finding.file else ""
-            where = f"{file}row {finding.row}: " if finding.row is not None else ""
-            note(f"{severity}: {where}{finding.message} {finding.fix}".rstrip(), _STYLES[severity])
+        lines = [_where(finding) + finding.message for finding in alike[:most]]
         if len(alike) > most:
-            note(f"{severity}: … and {len(alike) - most} more of `{code}`; `--json` lists them all.", _STYLES[severity])
+            lines.append(f"… and {sum(map(_count, alike[most:])):,} more of `{code}`; `--json` lists them all.")
+        if len({finding.fix for finding in alike}) == 1:
+            lines[-1] += f" {alike[0].fix}"
+        else:
+            lines[:most] = [f"{line} {finding.fix}" for line, finding in zip(lines, alike[:most], strict=False)]
+        for line in lines:
+            note(f"{severity}: {line}".rstrip(), _STYLES[severity])
+
+
+def _where(finding: Finding) -> str:
+    """Name the file and the rows, where the message does not do that itself."""
+    file = f"{finding.file} " if finding.file else ""
+    if len(finding.rows) > 1:
+        if str(finding.rows[0]) in re.findall(r"\d+", finding.message):
+            return f"{file.rstrip()}: " if file else ""
+        rows = ", ".join(map(str, finding.rows[:_ROWS]))
+        return f"{file}rows {rows}{', …' if len(finding.rows) > _ROWS else ''}: "
+    return f"{file}row {finding.row}: " if finding.row is not None else ""
+
+
+def _count(finding: Finding) -> int:
+    """Count what a finding stands for: a check lists 100 of a code, and the last one says how many more there are."""
+    more = re.match(r"([\d,]+) more findings like", finding.message)
+    return int(more[1].replace(",", "")) if more else 1
 
 
 def record(fields: Mapping[str, object]) -> None:

@@ -10,7 +10,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-__all__ = ["label", "value"]
+__all__ = ["ANSWER", "label", "value"]
+
+ANSWER = "answer"
+"""What a row teaches, where it has no key of that name."""
 
 
 def label(raw: dict[str, Any], path: str) -> str | None:
@@ -37,7 +40,7 @@ def value(raw: dict[str, Any], path: str) -> Any:
         LookupError: The path leads nowhere in this row.
     """
     first, *rest = path.split(".")
-    found = _answer(raw) if first == "answer" and first not in raw else raw[first]
+    found = _answer(raw) if first == ANSWER and first not in raw else raw[first]
     for part in rest:
         found = _inside(found, part)
     return found
@@ -59,12 +62,12 @@ def _inside(found: object, part: str) -> object:
 def _answer(raw: dict[str, Any]) -> object:
     key = next((key for key in ("messages", "completion", "chosen", "preferred_output", "output", "response") if key in raw), None)
     if key is None:
-        raise LookupError("answer")
+        raise LookupError(ANSWER)
     found = raw[key]
     if isinstance(found, list):
         said = [message for message in found if isinstance(message, dict) and message.get("role", "assistant") == "assistant"]
         if not said:
-            raise LookupError("answer")
+            raise LookupError(ANSWER)
         return _text(said[-1].get("content"))
     return found
 

@@ -93,7 +93,8 @@ def svg(found: Sequence[Bin], title: str) -> str:
     most = max((one.rows for one in found), default=0) or 1
     height = top + line * len(found) + 8
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" font-family="sans-serif" font-size="13">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" fill="currentColor"',
+        ' font-family="sans-serif" font-size="13">',
         f"<title>{escape(title)}</title>",
         f'<text x="0" y="16" font-weight="bold">{escape(title)}</text>',
     ]

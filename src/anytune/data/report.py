@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, computed_field
 
-from anytune.values import Finding, Value
+from anytune.values import Finding, Quote, Value
 
 __all__ = ["FileReport", "Report", "TokenCounts"]
 
@@ -57,10 +57,17 @@ class FileReport(Value):
 
 
 class Report(FileReport):
-    """What a check found: of the training file, with the validation file's own figures beside it."""
+    """What a check found: of the training file, with the validation file's own figures beside it.
+
+    Attributes:
+        findings: What is wrong, the gravest first.
+        validation: The validation file's figures.
+        quote: What training at the target would cost by its dated prices, where these are known and no error was found.
+    """
 
     findings: tuple[Finding, ...] = ()
     validation: FileReport | None = None
+    quote: Quote | None = None
 
     @computed_field  # type: ignore[prop-decorator]
     @property

@@ -10,12 +10,12 @@ __all__ = ["OPEN", "Feature", "Rules"]
 
 Feature = Literal[
     "tools", "parallel_tool_calls", "functions", "images", "system", "developer", "tool", "weight", "name", "refusal",
-    "special-tokens", "several-answers", "extra-fields",
+    "special-tokens", "several-answers", "extra-fields", "text",
 ]  # fmt: skip
 """Something that rows may use and that not every target takes.
 
 `tool`, `system` and `developer` are roles; `several-answers` is a preference with more than one message a side; `extra-fields` are a graded
-row's own fields."""
+row's own fields; `text` are rows of plain text, without a prompt."""
 
 
 class Rules(Value):

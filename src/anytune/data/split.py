@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 from anytune.data import assign as rule
-from anytune.data.fields import label
+from anytune.data.fields import ANSWER, label
 from anytune.data.files import describe, lines, resolve
 from anytune.data.formats import read
 from anytune.data.manifest import MANIFEST, Part, Split, Wish
@@ -139,6 +139,9 @@ class _Rows:
             if problem:
                 bad.append(f"row {number} is {problem}")
                 continue
+            if kind_of(row) is None:
+                bad.append(f"row {number} is of no known kind")
+                continue
             seen.content.append(rule.hash64(_canonical(row)))
             seen.asks.append(rule.hash64(_canonical(_asks(row))))
             if self._group_by:
@@ -179,7 +182,7 @@ class _Rows:
 
     def _read(self) -> Iterator[tuple[int, dict[str, Any], dict[str, Any], str]]:
         """Give each row's number, the row as the file has it, as anytune's own (without keys that only grouping needs), and its problem."""
-        reading = read(self._path)
+        reading = read(self._path, self._tops - {ANSWER})
         own = not self._tops or reading.format in {"anytune", "openai-dpo"}
         pairs = ((line, line) for line in reading) if own else zip(lines(self._path), reading, strict=True)
         for line, converted in pairs:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from anytune.data.rows import Text
 
-__all__ = ["ENCODINGS", "PERCENTILES", "TokenCounter", "TokenTally", "count", "inexact", "load", "percentile"]
+__all__ = ["ENCODINGS", "PERCENTILES", "TokenCounter", "TokenTally", "count", "inexact", "load", "percentile", "unusual"]
 
 ENCODINGS = ("o200k_base", "cl100k_base")
 """Encodings that are counted exactly: of gpt-4o, gpt-4.1, o-series and gpt-5; of gpt-4 and gpt-3.5."""
@@ -47,7 +47,7 @@ _LOADING = Lock()
 _AHEAD = 2
 """Batches that may wait to be counted: reading is faster than that, and must not fill the memory."""
 
-_NEW_LEADS = tuple(bytes([lead]) for lead in (0xE0, 0xE1, 0xEA, 0xF0))
+_NEW_LEADS = (b"\xe0", b"\xe1", b"\xea", b"\xf0", b"\\u")
 _NEW = re.compile(
     "[\u088f\u0c5c\u0cdc\u1acf-\u1add\u1ae0-\u1aeb\ua7ce\ua7cf\ua7d2\ua7d4\ua7f1\U00010940-\U00010959\U00010ec5-\U00010ec7\U00010efa\U00010efb"
     "\U00011b60-\U00011b67\U00011db0-\U00011ddb\U00011de0-\U00011de9\U00016ea0-\U00016eb8\U00016ebb-\U00016ed3\U00016ff2-\U00016ff6"
@@ -101,13 +101,15 @@ def load(encoding: str) -> None:
             _LOADED.add(encoding)
 
 
-def inexact(texts: Sequence[str]) -> bool:
+def inexact(texts: Iterable[str]) -> bool:
     """Tell whether a text has letters so new that `count` may be off by a token."""
     joined = "".join(texts)
-    if joined.isascii():
-        return False
-    raw = joined.encode(errors="replace")
-    return any(lead in raw for lead in _NEW_LEADS) and _NEW.search(joined) is not None
+    return not joined.isascii() and unusual(joined.encode(errors="replace")) and _NEW.search(joined) is not None
+
+
+def unusual(raw: bytes) -> bool:
+    """Tell at memory speed whether JSON or UTF-8 text may have such letters: it has none where this is false."""
+    return any(lead in raw for lead in _NEW_LEADS)
 
 
 def percentile(histogram: Counter[int], percent: float) -> int:
@@ -129,14 +131,14 @@ def percentile(histogram: Counter[int], percent: float) -> int:
 
 @dataclass
 class TokenTally:
-    """Tokens of a file's rows, as histograms: memory grows with the number of different lengths, not with the rows.
+    """Tokens of a file's rows, as a histogram: memory grows with the number of different lengths, not with the rows.
 
     Attributes:
         encoding: What counted.
         limit_tokens: The longest row that the target takes.
         totals: How many rows have so many tokens.
-        prompts: How many rows have so many tokens that are read and not learned.
-        trained: How many rows have so many tokens that are learned.
+        prompt: Tokens in all that are read and not learned.
+        trained: Tokens in all that are learned.
         over: Lines of the rows above the limit.
         exact: Every text was counted exactly.
     """
@@ -144,8 +146,8 @@ class TokenTally:
     encoding: str
     limit_tokens: int | None = None
     totals: Counter[int] = field(default_factory=Counter)
-    prompts: Counter[int] = field(default_factory=Counter)
-    trained: Counter[int] = field(default_factory=Counter)
+    prompt: int = 0
+    trained: int = 0
     over: array[int] = field(default_factory=lambda: array("Q"))
     exact: bool = True
 
@@ -153,16 +155,15 @@ class TokenTally:
         """Take rows in: their lines, and their tokens in the same order."""
         totals = list(map(add, prompts, trained))
         self.totals.update(totals)
-        self.prompts.update(prompts)
-        self.trained.update(trained)
+        self.prompt += sum(prompts)
+        self.trained += sum(trained)
         limit = self.limit_tokens
         if limit is not None and totals and max(totals) > limit:
             self.over.extend(number for number, total in zip(numbers, totals, strict=True) if total > limit)
 
     def counts(self) -> TokenCounts:
         """Sum up."""
-        prompt, trained = _sum(self.prompts), _sum(self.trained)
-        limit = self.limit_tokens
+        prompt, trained, limit = self.prompt, self.trained, self.limit_tokens
         return TokenCounts(
             encoding=self.encoding,
             exact=self.exact,
@@ -189,6 +190,7 @@ class _Batch:
     """Rows that wait to be counted; `…_ends` says after which text each row ends, `fixed` what it has beside its texts."""
 
     plain: list[_Columns] = field(default_factory=list)
+    unusual: bool = True
     numbers: list[int] = field(default_factory=list)
     fixed: list[int] = field(default_factory=list)
     read: list[str] = field(default_factory=list)
@@ -253,12 +255,17 @@ class TokenCounter:
         batch.read_ends.append(len(batch.read))
         batch.learned_ends.append(len(batch.learned))
 
-    def flush(self) -> None:
-        """Hand what was taken to the thread; waits while it is behind."""
+    def flush(self, *, unusual: bool = True) -> None:
+        """Hand what was taken to the thread; waits while it is behind.
+
+        Args:
+            unusual: There may be letters in it that `inexact` looks for.
+        """
         if not (self._batch.numbers or self._batch.plain):
             return
         while len(self._waiting) >= _AHEAD:
             self._waiting.popleft().result()
+        self._batch.unusual = unusual
         self._waiting.append(self._worker.submit(self._count, self._batch))
         self._batch = _Batch()
 
@@ -281,15 +288,15 @@ class TokenCounter:
     def _count(self, batch: _Batch) -> None:
         columns = [column for rows in batch.plain for column in (*rows.read, *rows.learned)]
         # In one call: each time that the lock is given back, getting it again takes milliseconds.
-        counts = iter(self._counted([*batch.read, *batch.learned, *chain.from_iterable(columns)]))
+        counts = iter(self._counted([*batch.read, *batch.learned, *chain.from_iterable(columns)], unusual=batch.unusual))
         read, learned = (list(islice(counts, len(texts))) for texts in (batch.read, batch.learned))
         self.tally.add(batch.numbers, list(map(add, _per_row(read, batch.read_ends), batch.fixed)), _per_row(learned, batch.learned_ends))
         for rows in batch.plain:
             prompts, trained = (_summed(counts, len(side), len(rows.numbers)) for side in (rows.read, rows.learned))
             self.tally.add(rows.numbers, list(map(add, prompts, rows.fixed)), trained)
 
-    def _counted(self, texts: list[str]) -> list[int]:
-        if self.tally.exact and inexact(texts):
+    def _counted(self, texts: list[str], *, unusual: bool = True) -> list[int]:
+        if unusual and self.tally.exact and inexact(texts):
             self.tally.exact = False
         return count(texts, self.tally.encoding)
 
@@ -314,7 +321,3 @@ def _messages(raw: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for messages in lists:
         if isinstance(messages, list):
             yield from messages
-
-
-def _sum(histogram: Counter[int]) -> int:
-    return sum(value * often for value, often in histogram.items())

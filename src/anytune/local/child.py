@@ -61,11 +61,35 @@ class Reporter:
         durable.append(self.folder / "metrics.jsonl", {"step": int(step), "at": _now(), "values": _finite(numbers)})
 
     def progress(
-        self, *, step: int, total_steps: int | None = None, tokens_per_second: float | None = None, eta_s: float | None = None
+        self,
+        *,
+        step: int,
+        total_steps: int | None = None,
+        tokens_per_second: float | None = None,
+        eta_s: float | None = None,
+        trained_tokens: int | None = None,
+        peak_memory_bytes: int | None = None,
     ) -> None:
-        """Say how far it is; each call replaces the one before."""
-        said = {"step": step, "total_steps": total_steps, "tokens_per_second": tokens_per_second, "eta_s": eta_s}
+        """Say how far it is, and what it took so far; each call replaces the one before.
+
+        `trained_tokens` and `peak_memory_bytes` are those of all starts: `last_progress` has what the earlier ones came to.
+        """
+        said = {
+            "step": step,
+            "total_steps": total_steps,
+            "tokens_per_second": tokens_per_second,
+            "eta_s": eta_s,
+            "trained_tokens": trained_tokens,
+            "peak_memory_bytes": peak_memory_bytes,
+        }
         durable.write(self.folder / "progress.json", _finite(said) | {"at": _now()}, sync=False)
+
+    def last_progress(self) -> dict[str, Any]:
+        """Give what was said last by `progress`, by this or an earlier start; empty before."""
+        try:
+            return durable.read(self.folder / "progress.json") or {}
+        except ValueError:
+            return {}
 
     def checkpoint(self, step: int, path: Path) -> None:
         """Say that a whole checkpoint is on disk: a child that dies after it is started again, however often that happens."""

@@ -135,6 +135,11 @@ class TaskState(Value):
         """Tell whether it has a process, as far as the agent knew."""
         return self.status in {"running", "starting", "ready"}
 
+    def ran_s(self, at: datetime) -> float:
+        """Give the seconds that it had a process, over all starts: while it lives up to `at`, otherwise to its last sign of life."""
+        since = (at - self.started_at).total_seconds() if self.living and self.started_at else 0.0
+        return self.used_s + max(0.0, since)
+
 
 class Progress(Value):
     """How far a training child is, in its own last words.
@@ -144,6 +149,8 @@ class Progress(Value):
         total_steps: Optimiser steps planned.
         tokens_per_second: Throughput over the last interval.
         eta_s: Seconds to the end, as the child estimates.
+        trained_tokens: Tokens read in training, over all starts; those of steps that were done again after an interruption count again.
+        peak_memory_bytes: Most memory that one of its starts held.
         at: When it said so.
     """
 
@@ -151,4 +158,6 @@ class Progress(Value):
     total_steps: int | None = None
     tokens_per_second: float | None = None
     eta_s: float | None = None
+    trained_tokens: int | None = None
+    peak_memory_bytes: int | None = None
     at: datetime

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from anytune.data import check
 from anytune.data.rules import OPEN
 from anytune.errors import Unsupported
+from anytune.preflight.allow import allowable, final
 from anytune.preflight.files import describe, prepared, with_files
 from anytune.preflight.losses import losses, renamed
 from anytune.preflight.money import over, quoted, stats_of, too_many
-from anytune.preflight.result import Preflight, allowable
+from anytune.preflight.result import Preflight
 from anytune.values import Quote
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def preflight(
     if found.ok:
         found = _with_uploads(found, method, backend, allow_loss=not allowed.isdisjoint(_LOSSES)).allowing(allowed)
     if found.ok:
-        found = _with_backend(found, spec, backend, rules, retry=retry, spent=spent, probe=probe).allowing(allowed)
+        found = _with_backend(found, spec, backend, rules, retry=retry, spent=spent, probe=probe, allowed=allowed)
     return found.model_copy(update={"findings": (*found.findings, *renamed(spec))})
 
 
@@ -108,20 +109,28 @@ def _with_uploads(found: Preflight, method: str, backend: Backend, *, allow_loss
 
 
 def _with_backend(
-    found: Preflight, spec: TrainingSpec, backend: Backend, rules: Rules, *, retry: Retry, spent: tuple[float, float], probe: bool
+    found: Preflight,
+    spec: TrainingSpec,
+    backend: Backend,
+    rules: Rules,
+    *,
+    retry: Retry,
+    spent: tuple[float, float],
+    probe: bool,
+    allowed: frozenset[str],
 ) -> Preflight:
     """Let the backend look, and quote where nothing stands in the way."""
     ready = with_files(spec, found.uploads)
     uploads = list(found.uploads.values())
-    said = retry.read(lambda: backend.check(ready, uploads), backend=backend)
-    found = found.model_copy(update={"findings": (*found.findings, *said)})
-    if any(each.severity == "error" for each in said):
+    said, allowed = final(retry.read(lambda: backend.check(ready, uploads), backend=backend), backend, allowed)
+    found = found.model_copy(update={"findings": (*found.findings, *said)}).allowing(allowed)
+    if not found.ok:
         return found
     quote = quoted(ready, backend, found.stats, retry)
     if probe:
         quote = backend.probe(ready, uploads)
     money = (*too_many(quote, rules), *over(spec.budget, quote, spent))
-    return found.model_copy(update={"quote": quote, "findings": (*found.findings, *money)})
+    return found.model_copy(update={"quote": quote, "findings": (*found.findings, *money)}).allowing(allowed)
 
 
 def _once(findings: Sequence[Finding], *, besides: Sequence[Finding]) -> tuple[Finding, ...]:

@@ -61,7 +61,7 @@ def over(budget: Budget | None, quote: Quote, spent: tuple[float, float]) -> lis
     found = [
         finding(
             "over-budget",
-            f"The run is estimated at {_figure(asked)} {unit}, {_figure(already)} were spent before, and the budget is {_figure(limit)}.",
+            f"The run is estimated at {_figure(asked)} {unit}{_before(already)}, and the budget is {_figure(limit)}.",
             f"Raise `budget.{name}`, train on fewer rows or for fewer epochs.",
         )
         for name, unit, limit, asked, already in rows
@@ -84,6 +84,10 @@ def too_many(quote: Quote, rules: Rules) -> list[Finding]:
         return []
     message = f"{quote.tokens:,} tokens over all epochs, but {rules.target} takes {rules.max_total_tokens:,} at most."
     return [finding("too-many-tokens", message, "Train on fewer rows or for fewer epochs.")]
+
+
+def _before(already: float) -> str:
+    return f", {_figure(already)} were spent before" if already else ""
 
 
 def _figure(number: float) -> str:

@@ -9,20 +9,15 @@ from pydantic import Field
 from anytune.codes import CODES, finding
 from anytune.data.report import Report
 from anytune.errors import BudgetExceeded, ConfigError, DataError
-from anytune.settings import nearest
 from anytune.values import DataStats, Finding, LocalFile, Quote, Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Self
 
-__all__ = ["Preflight", "allowable"]
+__all__ = ["Preflight"]
 
 _DATA_ROOMS = frozenset({"file", "row", "tools", "images", "content", "rows", "size"})
-_FIRM = {
-    "over-budget": "Raise the spec's `budget` instead: it is your own word.",
-    "no-rows": "There is nothing to train on.",
-}
 
 
 class Preflight(Value):
@@ -90,22 +85,6 @@ class Preflight(Value):
         if first.row is not None or first.rows or (first.code in CODES and CODES[first.code].room in _DATA_ROOMS):
             raise DataError(text, findings=errors, fix=first.fix)
         raise ConfigError(text, fix=first.fix)
-
-
-def allowable(codes: Iterable[str]) -> frozenset[str]:
-    """Check codes that a caller wants to allow.
-
-    Raises:
-        ConfigError: One cannot be allowed. Codes of a backend's own are taken as they are.
-    """
-    named = frozenset(codes)
-    for code in sorted(named):
-        if code in _FIRM:
-            raise ConfigError(f"`{code}` cannot be allowed.", fix=_FIRM[code])
-        guess = None if code in CODES else nearest(code, list(CODES))
-        if guess is not None:
-            raise ConfigError(f"No finding has the code `{code}`.", fix=f"Did you mean `{guess}`?")
-    return named
 
 
 def _lowered(found: Finding, codes: frozenset[str]) -> Finding:

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anytune import profiles
 from anytune.codes import finding
 from anytune.data import check, describe
+from anytune.data.files import resolve
+from anytune.data.rows import METHODS
 from anytune.data.rules import OPEN
 from anytune.errors import AnytuneError, BackendMissing, ConfigError
 from anytune.preflight.files import prepared, with_files
+from anytune.preflight.money import stats_of
+from anytune.settings import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from datetime import date
+    from pathlib import Path
 
     from anytune.backend import Backend
     from anytune.data.report import Report, TokenCounts
     from anytune.data.rules import Rules
     from anytune.spec import TrainingSpec
-    from anytune.values import Finding
+    from anytune.values import Finding, Quote
 
 __all__ = ["check_data"]
 
@@ -65,35 +69,32 @@ def check_data(
         ConfigError: The model is given without a backend, or a name is not known.
         BackendMissing: Neither a plugin nor a catalogue has the backend's name.
     """
-    path, validation = Path(path), None if validation is None else Path(validation)
+    path, validation = resolve(path), None if validation is None else resolve(validation)
     if backend is None and model is not None:
         raise ConfigError("A model without its backend says too little.", fix="Give the backend too.")
+    if backend is None and method is not None and method not in METHODS:
+        guess = nearest(method, sorted(METHODS))
+        fix = f"Did you mean `{guess}`?" if guess else f"Give one of {', '.join(sorted(METHODS))}, or the backend that has it."
+        raise ConfigError(f"No method {method!r} is known.", fix=fix)
     method = method if backend is None else method or "sft"
     target = _Target(OPEN, [], None) if backend is None else _target(backend, model, method or "sft", today)
     rules = target.rules if encoding is None else target.rules.model_copy(update={"encoding": encoding})
-    report = check(
-        path,
-        method,
-        validation=validation,
-        rules=rules,
-        grader=grader,
-        deep=deep,
-        skip=skip,
-        progress=progress,
-        tokens="tokens" not in skip,
-    )
-    found, tokens = target.findings, report.tokens
-    if target.local is not None and model is not None and report.ok:
-        said, counted = _as_trained(target.local, model, method or "sft", path, validation, rows=0 if "tokens" in skip else report.rows)
-        found, tokens = [*found, *said], tokens or counted
-    return report.model_copy(update={"findings": (*report.findings, *found), "tokens": tokens})
+    how: dict[str, Any] = {"grader": grader, "deep": deep, "skip": skip, "progress": progress, "tokens": "tokens" not in skip}
+    report = check(path, method, validation=validation, rules=rules, **how)
+    said, tokens, quote = target.findings, report.tokens, None
+    if report.ok and model is not None:
+        quote = _quote(target.host, model, method or "sft", report)
+        if target.local is not None:
+            more, counted = _as_trained(target.local, model, method or "sft", path, validation, rows=0 if "tokens" in skip else report.rows)
+            said, tokens = [*said, *more], tokens or counted
+    return report.model_copy(update={"findings": (*report.findings, *said), "tokens": tokens, "quote": quote})
 
 
 class _Target:
-    """What is known of a target: its rules, what speaks against it today, and its backend, where that can render rows here."""
+    """What is known of a target: its rules, what speaks against it today, its backend, where that can render rows here, and its host."""
 
-    def __init__(self, rules: Rules, findings: list[Finding], local: Backend | None) -> None:
-        self.rules, self.findings, self.local = rules, findings, local
+    def __init__(self, rules: Rules, findings: list[Finding], local: Backend | None, host: str | None = None) -> None:
+        self.rules, self.findings, self.local, self.host = rules, findings, local, host
 
 
 def _target(word: str | Backend, model: str | None, method: str, today: date | None) -> _Target:
@@ -115,15 +116,24 @@ def _target(word: str | Backend, model: str | None, method: str, today: date | N
     rules = catalog.rules(host, model, method) if host is not None else OPEN
     found = catalog.findings(host, model, method, today=today) if host is not None and model is not None else []
     if installed is None:
-        return _Target(rules, [*found, *_absent(name, rules)], None)
+        return _Target(rules, [*found, *_absent(name, rules)], None, host)
     able = installed.capabilities
     if method not in able.methods and not any(each.code == "method" for each in found):
         offers = ", ".join(sorted(able.methods))
         found = [*found, finding("method", f"{installed.name} does not offer method {method!r}.", f"It offers: {offers}.")]
     rules = rules.model_copy(update={"min_rows": max(rules.min_rows, able.min_rows), "target": rules.target or installed.name})
     if not able.local:
-        return _Target(rules, found, None)
+        return _Target(rules, found, None, host)
     return _Target(rules.model_copy(update={"encoding": None}), found, installed)
+
+
+def _quote(host: str | None, model: str, method: str, report: Report) -> Quote | None:
+    """Say what the rows would cost at the host, by the catalogue's dated prices."""
+    if host is None or report.tokens is None:
+        return None
+    from anytune import catalog  # noqa: PLC0415 - a check without a target needs none of it
+
+    return catalog.quote(host, model, method, stats_of(report))
 
 
 def _absent(name: str, rules: Rules) -> list[Finding]:

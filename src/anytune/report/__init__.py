@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from anytune.report.page import html, save
+from anytune.report.page import html, save, writable
 
-__all__ = ["html", "save"]
+__all__ = ["html", "save", "writable"]

@@ -11,13 +11,17 @@ from anytune.errors import ConfigError
 from anytune.values import now
 
 if TYPE_CHECKING:
-    from anytune.preflight import Preflight
-    from anytune.values import Quote
+    from collections.abc import Iterable
 
-__all__ = ["html", "save"]
+    from anytune.preflight import Preflight
+    from anytune.values import Finding, Quote
+
+__all__ = ["html", "save", "writable"]
 
 _SEVERITIES = ("error", "warning", "info")
 _HOURS_A_MONTH = 730
+_MOST = 5
+"""Findings of one code that are read at once; the others open on a click."""
 
 
 def html(found: Preflight, *, title: str) -> str:
@@ -31,9 +35,14 @@ def html(found: Preflight, *, title: str) -> str:
 
     loader = jinja2.FileSystemLoader(Path(__file__).parent)
     environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    said = sorted((*found.findings, *found.losses), key=lambda finding: _SEVERITIES.index(finding.severity))
     return environment.get_template("preflight.html.j2").render(
-        title=title, found=found, said=said, figures=_figures(found.quote), report=found.report, made_at=f"{now():%Y-%m-%d %H:%M} UTC"
+        title=title,
+        found=found,
+        said=_by_code((*found.findings, *found.losses)),
+        most=_MOST,
+        figures=_figures(found.quote),
+        report=found.report,
+        made_at=f"{now():%Y-%m-%d %H:%M} UTC",
     )
 
 
@@ -43,8 +52,7 @@ def save(found: Preflight, path: Path, *, title: str) -> None:
     Raises:
         ConfigError: The ending is another one, or the file cannot be written.
     """
-    if path.suffix not in {".html", ".json"}:
-        raise ConfigError(f"A report is written as .html or .json, not as {path.name!r}.", fix="Give the file one of these endings.")
+    writable(path)
     document = {"title": title, "ok": found.ok, **found.model_dump(mode="json")}
     text = html(found, title=title) if path.suffix == ".html" else json.dumps(document, ensure_ascii=False, indent=2) + "\n"
     draft = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -56,6 +64,27 @@ def save(found: Preflight, path: Path, *, title: str) -> None:
         raise ConfigError(f"The report {path} cannot be written: {error.strerror}.", fix="Name a folder that you may write to.") from error
 
 
+def writable(path: Path) -> None:
+    """Refuse a name that no report can be written under, before the work that it would tell of.
+
+    Raises:
+        ConfigError: The ending is neither `.html` nor `.json`, or the folder is not there.
+    """
+    if path.suffix not in {".html", ".json"}:
+        raise ConfigError(f"A report is written as .html or .json, not as {path.name!r}.", fix="Give the file one of these endings.")
+    if not path.parent.is_dir() or path.is_dir():
+        wrong = "it is a folder" if path.is_dir() else f"there is no folder {path.parent}"
+        raise ConfigError(f"The report {path} cannot be written: {wrong}.", fix="Name a file in a folder that you may write to.")
+
+
+def _by_code(found: Iterable[Finding]) -> list[list[Finding]]:
+    """Put findings of one code together, the gravest first."""
+    groups: dict[tuple[str, str], list[Finding]] = {}
+    for finding in found:
+        groups.setdefault((finding.severity, finding.code), []).append(finding)
+    return sorted(groups.values(), key=lambda alike: _SEVERITIES.index(alike[0].severity))
+
+
 def _figures(quote: Quote) -> list[tuple[str, str]]:
     """Give the quote's figures with their units, the unknown ones left out."""
     figures = [
@@ -65,6 +94,8 @@ def _figures(quote: Quote) -> list[tuple[str, str]]:
         ("Time", quote.minutes, "{:,.1f} minutes"),
         ("Peak memory", None if quote.memory_bytes is None else quote.memory_bytes / 1e9, "{:,.1f} GB"),
         ("Hosting an hour", quote.hosting_usd_per_hour, "${:,.2f}"),
+        ("Asked: a million tokens read", quote.input_usd_per_million, "${:,.2f}"),
+        ("Asked: a million tokens written", quote.output_usd_per_million, "${:,.2f}"),
         ("Hosting a month", None if quote.hosting_usd_per_hour is None else quote.hosting_usd_per_hour * _HOURS_A_MONTH, "${:,.2f}"),
     ]
     return [(name, words.format(value)) for name, value, words in figures if value is not None]

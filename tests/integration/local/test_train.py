@@ -7,11 +7,14 @@ import os
 import stat
 import sys
 import time
+from datetime import timedelta
 
 import pytest
 
 from anytune import local
 from anytune.errors import AnytuneError, ConfigError, NotFound
+from anytune.local.child import Reporter
+from anytune.values import now
 
 
 def test_a_task_that_finishes_succeeds_and_can_be_followed(machine):
@@ -129,6 +132,32 @@ def test_a_paused_task_waits_without_a_process_and_goes_on_where_it_was(machine)
     assert machine.state("long").status == "succeeded"
     assert f"from step {at}" in local.log_tail("long")
     assert [metric.step for metric in local.metrics("long")] == list(range(1, 31))
+
+
+def test_the_seconds_of_a_task_are_those_of_its_starts_and_not_of_its_pauses(machine):
+    machine.start_agent()
+    assert local.TaskState(id="new").ran_s(now()) == 0
+    machine.train("long", "--steps", "1000", "--step-s", "0.05")
+    machine.until(lambda: local.progress("long"))
+    running = machine.state("long", "running")
+    assert 0 < running.ran_s(now()) < (now() - running.created_at).total_seconds()
+    local.ask("long", "pause")
+    paused = machine.state("long", "paused")
+    assert paused.ran_s(now()) == paused.ran_s(now() + timedelta(hours=1)) > 0
+    local.ask("long", "resume")
+    machine.state("long", "running")
+    local.ask("long", "cancel")
+    assert machine.state("long").ran_s(now()) > paused.ran_s(now())
+
+
+def test_the_next_start_knows_what_was_said_last(tmp_path):
+    reporter = Reporter(tmp_path)
+    assert reporter.last_progress() == {}
+    reporter.progress(step=3, trained_tokens=4_000, peak_memory_bytes=5_000_000)
+    said = Reporter(tmp_path).last_progress()
+    assert (said["step"], said["trained_tokens"], said["peak_memory_bytes"]) == (3, 4_000, 5_000_000)
+    (tmp_path / "progress.json").write_text("{")
+    assert reporter.last_progress() == {}
 
 
 def test_a_queued_task_can_be_paused_and_resumed(machine):

@@ -53,11 +53,11 @@ def test_each_published_limit_is_a_rule(backend, model, method, limit, value):
 @pytest.mark.parametrize(
     ("backend", "model", "method", "refused"),
     [
-        ("openai", "gpt-4.1", "sft", {"special-tokens"}),
-        ("openai", MINI, "sft", {"special-tokens", "images"}),
+        ("openai", "gpt-4.1", "sft", {"text", "special-tokens"}),
+        ("openai", MINI, "sft", {"text", "special-tokens", "images"}),
         ("openai", "gpt-4.1", "dpo", {"special-tokens", "images", "several-answers"}),
         ("openai", "o4-mini", "rft", {"special-tokens"}),
-        ("openai", "babbage-002", "sft", {"special-tokens", "images", "tools", "functions", "parallel_tool_calls"}),
+        ("openai", "babbage-002", "sft", {"text", "special-tokens", "images", "tools", "functions", "parallel_tool_calls"}),
         ("azure", "gpt-4.1", "dpo", {"special-tokens", "images"}),
         ("azure", "o4-mini", "rft", {"special-tokens", "system"}),
         ("trl", "starter", "sft", set()),

@@ -67,6 +67,18 @@ def test_findings_are_printed_for_people(cli, rows):
     assert "1 error and 1 warning." in cli.err
 
 
+def test_a_method_that_nobody_knows_ends_in_2(cli, rows):
+    cli("data", "check", rows(*GOOD), "--method", "dpoo")
+    assert cli.code == 2
+    assert "Did you mean `dpo`?" in cli.err
+
+
+def test_a_grader_that_is_nested_without_end_ends_in_2(cli, rows):
+    (cli.folder / "grader.json").write_text("[" * 100_000)
+    cli("data", "check", rows(*GOOD), "--grader", str(cli.folder / "grader.json"))
+    assert cli.code == 2
+
+
 def test_warnings_alone_end_in_0(cli, rows):
     cli("data", "check", rows(GOOD[0], GOOD[0]))
     assert cli.code == 0
@@ -218,3 +230,18 @@ class TestLocal:
         local.said = ("no-stop",)
         report = check_data(rows(BAD), "sft", backend=local, model="starter")
         assert [found.code for found in report.findings] == ["no-assistant"]
+
+
+def test_a_host_is_quoted_with_where_each_figure_comes_from(cli, rows):
+    args = ("data", "check", rows(*GOOD), "--backend", "openai", "--model", "gpt-4.1-mini-2025-04-14")
+    told = cli.json(*args)
+    assert told["quote"]["tokens"] == told["tokens"]["billable"] * told["quote"]["epochs"]
+    assert told["quote"]["cost_usd"] > 0
+    cli(*args)
+    assert "epochs, $0.01" in cli.out
+    assert "read 2026-" in cli.out
+
+
+def test_nothing_is_quoted_without_a_target_or_with_errors_in_the_rows(cli, rows):
+    assert cli.json("data", "check", rows(*GOOD))["quote"] is None
+    assert cli.json("data", "check", rows(*GOOD, BAD), "--backend", "openai", "--model", "gpt-4.1-mini-2025-04-14")["quote"] is None

@@ -75,3 +75,44 @@ def test_an_unknown_dialect_ends_in_2_with_the_nearest_name(cli, rows):
 def test_the_help_names_every_dialect(cli):
     shown = cli("data", "convert", "--help")
     assert [name for name in DIALECTS if name not in shown] == []
+
+
+def test_a_key_that_reading_leaves_out_is_not_called_nothing(cli, rows):
+    source = rows({"conversations": [{"from": "human", "value": "2+2?"}, {"from": "gpt", "value": "4"}], "id": 1})
+    cli("data", "convert", source, "a.jsonl", "--to", "openai")
+    assert "`id`" in cli.err
+    assert "Nothing is lost" not in cli.err
+
+
+def test_a_conversion_without_loss_says_so(cli, rows):
+    cli("data", "convert", rows(CHAT), "a.jsonl", "--to", "openai")
+    assert "Nothing is lost." in cli.err
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.parquet", "a.csv.gz"])
+def test_json_lines_are_not_written_under_the_name_of_a_table(cli, rows, name):
+    cli("data", "convert", rows(CHAT), name, "--to", "openai")
+    assert cli.code == 2
+    assert "a.jsonl" in cli.err
+    assert not (cli.folder / name).exists()
+
+
+@pytest.mark.parametrize(
+    "command", [("convert", "rows.jsonl", "a.jsonl", "--to", "openai"), ("stats", "rows.jsonl"), ("show", "rows.jsonl")]
+)
+def test_a_method_that_there_is_not_is_refused_with_those_that_there_are(cli, rows, command):
+    rows(CHAT)
+    cli("data", *command, "--method", "dpx")
+    assert cli.code == 2
+    assert "dpo, kto, rft, sft" in cli.err
+
+
+def test_of_many_alike_the_count_is_true_and_the_fix_is_said_once(cli, rows):
+    cli("data", "convert", rows(*[CHAT] * 300), "a.jsonl", "--to", "openai", "--method", "dpo")
+    assert "… and 295 more of `wrong-kind`" in cli.err
+    assert cli.err.count("Rows for dpo look like") == 1
+
+
+def test_rows_that_lose_the_same_are_named_by_the_first_of_them(cli, rows):
+    cli("data", "convert", rows(*[{"prompt": "2+2?", "completion": "4"}] * 5), "a.jsonl", "--to", "openai")
+    assert "rows 1, 2, 3, …: " in cli.err

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import io
 import json
+import sys
 
 import pytest
+
+from anytune.cli import invoke, main
 
 CHAT = {"messages": [{"role": "user", "content": "2 cups basil"}, {"role": "assistant", "content": "basil, fresh"}]}
 TWO_TURNS = {
@@ -157,3 +161,29 @@ def test_a_file_is_read_no_further_than_the_last_row_asked_for(cli, data):
     path = data(CHAT, CHAT, *["{oops"] * 3)
     shown = cli.json("data", "show", path, "--rows", "1-2")
     assert [row["findings"] for row in shown["rows"]] == [[], []]
+
+
+def test_a_length_wants_a_backend_that_cuts(cli, data):
+    cli("data", "show", data(CHAT), "--max-length", "20")
+    assert cli.code == 2
+    assert "--backend" in cli.err
+
+
+def test_a_terminal_of_another_encoding_gets_escapes(cli, data, monkeypatch):
+    out = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", out)
+    monkeypatch.setattr(sys, "argv", ["anytune", "data", "show", data(CHAT)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    out.flush()
+    assert ended.value.code == 0
+    assert rb"\u27e6" in out.buffer.getvalue()
+
+
+def test_json_is_json_on_a_terminal_of_another_encoding(cli, data, monkeypatch):
+    path = data({"messages": [{"role": "user", "content": "größer?"}, {"role": "assistant", "content": "größer"}]})
+    out = io.TextIOWrapper(io.BytesIO(), encoding="ascii", errors="backslashreplace")
+    monkeypatch.setattr(sys, "stdout", out)
+    invoke(["data", "show", path, "--json"])
+    out.flush()
+    assert json.loads(out.buffer.getvalue())["rows"][0]["renderings"][0]["pieces"][1]["text"] == "größer?"

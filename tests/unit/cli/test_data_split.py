@@ -22,7 +22,7 @@ def test_a_file_is_split_into_a_folder_of_its_name(cli, rows):
     assert len((cli.folder / "rows-split" / "validation.jsonl").read_text().splitlines()) == 12
     assert len((cli.folder / "rows-split" / "train.jsonl").read_text().splitlines()) == 48
     assert "validation.jsonl" in cli.out
-    assert "1 rows were left out" in cli.err
+    assert "Left out, being equal to earlier rows: 1" in cli.err
 
 
 def test_json_tells_what_the_manifest_tells(cli, rows):
@@ -68,3 +68,10 @@ def test_bad_rows_are_an_error(cli, rows):
     told = cli.json("data", "split", "rows.jsonl")
     assert cli.code == 2
     assert "row 62" in told["error"]["message"]
+
+
+def test_a_share_that_came_out_far_from_what_was_asked_is_explained(cli, rows):
+    cli("data", "split", "rows.jsonl", "--validation", "0.1", "--seed", "2")
+    assert "give numbers of rows for exact ones" in cli.err
+    cli("data", "split", "rows.jsonl", "--validation", "12", "--out", "exact")
+    assert "exact ones" not in cli.err

@@ -82,3 +82,25 @@ def test_a_page_that_cannot_be_written_is_an_error(cli, rows):
     cli("data", "stats", "rows.jsonl", "--html", "none/a.html")
     assert cli.code == 2
     assert "cannot be written" in cli.err
+
+
+def test_a_long_value_is_shown_on_one_line(cli, rows):
+    row = {"messages": [{"role": "user", "content": "?"}, {"role": "assistant", "content": "one\n" + "two " * 60}]}
+    rows.write_text(json.dumps(row) + "\n")
+    cli("data", "stats", "rows.jsonl", "--by", "answer")
+    assert "  one two two" in cli.out
+    assert "…: 1 (100.0%)" in cli.out
+
+
+def test_values_that_are_no_labels_are_said_to_be_too_many(cli, rows):
+    rows.write_text("".join(json.dumps({"prompt": f"{n}?", "completion": f"{n}!"}) + "\n" for n in range(1100)))
+    cli("data", "stats", "rows.jsonl", "--by", "prompt")
+    assert "more than 1,000 values" in cli.err
+    assert "rows: 1,100" in cli.out
+
+
+def test_a_page_has_no_colours_of_its_own_but_the_bars(cli, rows):
+    cli("data", "stats", "rows.jsonl", "--html", "a.html")
+    page = (cli.folder / "a.html").read_text()
+    assert "color-scheme: light dark" in page
+    assert "background" not in page

@@ -2,6 +2,10 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
+from anytune.errors import BackendMissing
+
 
 def test_a_spec_becomes_a_job_and_its_model_is_printed(cli):
     model = cli("run", cli.spec())
@@ -197,3 +201,41 @@ def test_of_many_findings_alike_the_first_are_shown_and_the_gravest_come_first(c
     assert sum(line.startswith("error") for line in shown) == 6
     assert "… and 4 more of `empty-answer`; `--json` lists them all." in cli.err
     assert shown == sorted(shown, key=lambda line: line.startswith("warning"))
+
+
+def test_a_run_that_is_refused_names_each_error_once(cli):
+    cli("run", cli.spec(budget="{max_usd: 0.000001}"))
+    assert cli.code == 1
+    assert cli.err.count("the budget is") == 1
+    assert "Nothing was sent or created: 1 error." in cli.err
+    assert "were spent before" not in cli.err
+
+
+def test_a_report_that_cannot_be_written_is_refused_before_the_work(cli, monkeypatch):
+    monkeypatch.setattr("anytune.job.FineTuneJob.preflight", None)
+    cli("preflight", cli.spec(), "--report", "none/report.html")
+    assert cli.code == 2
+    assert "there is no folder none" in cli.err
+    cli("preflight", cli.spec(), "--report", "report.pdf")
+    assert cli.code == 2
+
+
+@pytest.mark.parametrize("verb", ["preflight", "run"])
+def test_a_host_without_its_plugin_leads_to_what_is_known_of_it(cli, monkeypatch, verb):
+    def missing(name):
+        raise BackendMissing(f"No backend {name!r} is installed.", fix="Install it.")
+
+    monkeypatch.setattr("anytune.plugins.load", missing)
+    cli(verb, cli.spec(backend="openai", model="gpt-4.1-mini-2025-04-14"))
+    assert cli.code == 3
+    assert "--backend openai --model gpt-4.1-mini-2025-04-14 --method sft" in cli.err
+
+
+@pytest.mark.parametrize("model", ["starter", "{trl: starter}"])
+def test_another_backends_model_is_not_taken_for_the_hosts(cli, monkeypatch, model):
+    def missing(name):
+        raise BackendMissing(f"No backend {name!r} is installed.")
+
+    monkeypatch.setattr("anytune.plugins.load", missing)
+    cli("preflight", cli.spec(backend="openai", model=model))
+    assert "--backend openai --model MODEL" in cli.err

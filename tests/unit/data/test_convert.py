@@ -11,9 +11,11 @@ import tracemalloc
 
 import pytest
 
+from anytune.data import check, lines
 from anytune.data.formats import convert, prepare, read
 from anytune.data.formats.reading import HEAD_ROWS
 from anytune.errors import ConfigError, DataError
+from anytune.preflight import check_data
 
 ASK = {"role": "user", "content": "Who is Ada?"}
 SAY = {"role": "assistant", "content": "A mathematician – Gräfin."}
@@ -309,3 +311,25 @@ def test_what_would_teach_something_else_is_an_error_among_the_findings(written,
 def test_a_row_of_no_kind_is_an_error_among_the_findings(written, tmp_path):
     _, findings = prepare(written(CHAT, {"rows": 1}), method="sft", dialect="openai", folder=tmp_path)
     assert [(found.severity, found.row) for found in findings] == [("error", 2)]
+
+
+def test_a_folder_of_shards_is_converted_and_checked_like_a_file(tmp_path, monkeypatch):
+    monkeypatch.setenv("ANYTUNE_HOME", str(tmp_path / "home"))
+    shards = tmp_path / "shards"
+    shards.mkdir()
+    for number in range(2):
+        (shards / f"train-{number}.jsonl").write_text(json.dumps({"prompt": f"{number}?", "completion": f"{number}!"}) + "\n")
+    made = convert(shards, tmp_path / "a.jsonl", to="openai")
+    assert made.rows == 2
+    assert check(shards).rows == check_data(str(shards)).rows == 2
+
+
+def test_a_folder_where_a_file_is_wanted_is_named_once(tmp_path):
+    with pytest.raises(DataError) as caught:
+        list(lines(tmp_path))
+    assert str(caught.value).count("cannot be read") == 1
+
+
+def test_the_name_of_a_table_is_refused_before_anything_is_read(tmp_path):
+    with pytest.raises(ConfigError, match="JSON lines"):
+        convert(tmp_path / "missing.jsonl", tmp_path / "a.parquet", to="openai")

@@ -208,6 +208,7 @@ class TestSampling:
     @pytest.fixture(autouse=True)
     def _short(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(run, "ALL_ROWS", 20)
+        monkeypatch.setattr(watch, "ALL_ROWS", 20)
         monkeypatch.setattr(watch, "SAMPLE_ROWS", 10)
 
     def secret_rows(self, folder: Path, **options: Any) -> tuple[list[int], Any]:
@@ -226,6 +227,15 @@ class TestSampling:
 
     def test_the_sample_is_the_same_every_time(self, tmp_path: Path) -> None:
         assert self.secret_rows(tmp_path)[0] == self.secret_rows(tmp_path)[0]
+
+    def test_lines_are_counted_and_beyond_the_limit_estimated(self, tmp_path: Path) -> None:
+        path = tmp_path / "rows"
+        path.write_bytes(b"x\n" * 19 + b"x")
+        assert watch.lines_of(path, packed=False) == 20
+        path.write_bytes(b"x" * 99 + b"\n" + (b"x" * 99 + b"\n") * 50_000)
+        assert watch.lines_of(path, packed=False) == pytest.approx(50_001, rel=0.01)
+        path.write_bytes(gzip.compress(path.read_bytes()))
+        assert watch.lines_of(path, packed=True) == 50_001
 
     def test_deep_looks_at_all(self, tmp_path: Path) -> None:
         rows, report = self.secret_rows(tmp_path, deep=True)

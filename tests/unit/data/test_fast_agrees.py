@@ -54,13 +54,13 @@ row = st.one_of(
 
 
 def taken(line: bytes) -> list[str] | None:
-    """Go the short way, as the engine does."""
-    if HOT.search(line):
+    """Go the short way, as the engine does, with one line."""
+    found = None if HOT.search(line) else fast.plain(line)
+    if found is None:
         return None
-    try:
-        return fast.plain(fast.parse(line))
-    except ValueError:
-        return None
+    ((places, columns),) = found
+    assert list(places) == [0]
+    return [column[0] for column in columns]
 
 
 def agrees(line: bytes) -> bool:
@@ -94,6 +94,7 @@ def test_most_plain_rows_are_taken() -> None:
         {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]},
         {"messages": [{"content": "s", "role": "system"}, {"role": "user", "content": "a"}, {"role": "assistant", "content": "é\n"}]},
         {"prompt": "a", "completion": "b"},
+        {"prompt": "a", "completion": json.dumps({"intent": "x", "slots": {"city": 'a ": b'}})},
     ):
         assert agrees(json.dumps(rows).encode())
         assert agrees(json.dumps(rows, ensure_ascii=False, indent=None, separators=(" ,", " : ")).encode() + b"\r")
@@ -106,6 +107,9 @@ def test_most_plain_rows_are_taken() -> None:
         b'{"messages": [{"role": "user", "role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}',
         b'{"messages": [{"role" : "user", "\\u0072ole": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}',
         b'{"prompt": "a", "completion": "b", "completion": "b"}',
+        b'{"prompt": "\\"a\\":", "completion": "b", "prompt"  : "c"}',
+        b'{"prompt": "a", "completion": "b", "completion\\\\": "b"}',
+        b'{"prompt": "a", "completion": "b", "c\\u006fmpletion":"b"}',
         b'{"prompt": "a", "completion": NaN}',
         b'{"prompt": "a", "completion": "\xff"}',
         b'{"prompt": "a", "completion": "\\ud800"}',
@@ -118,26 +122,95 @@ def test_what_readers_disagree_about_goes_the_long_way(line: bytes) -> None:
     assert taken(line) is None
 
 
+GOOD = [
+    json.dumps(
+        {"messages": [{"role": "system", "content": "s"}, {"role": "user", "content": "ü?"}, {"role": "assistant", "content": "b"}]}
+    ).encode(),
+    '{"messages": [{"role": "user", "content": "漢字 \\" :"}, {"role": "assistant", "content": "b"}]}'.encode(),
+    b'{"messages": [{"role": "user", "content": "1"}, {"role": "assistant", "content": "2"}]}',
+    b'{"prompt": "say \\u00e9", "completion": "e"}',
+]
+MARKS = [
+    *rb'" { } [ ] , : \ 1 e null "role":"user", "content":"x" }{'.split(b" "),
+    b" ",
+    b"\t",
+    b"\r",
+    b"\n",
+    b"}\n{",
+    b"\0",
+    b"\xff",
+    b"\xc3",
+]
+
+
+def mangled(dice: random.Random, raw: bytes) -> bytes:
+    """Put, take out and repeat some bytes."""
+    line = bytearray(raw)
+    for _ in range(dice.randint(1, 3)):
+        at, what = dice.randrange(len(line)), dice.choice(MARKS)
+        end = at + dice.choice([0, 0, 1, len(what), dice.randint(0, 12)])
+        line[at:end] = what if dice.random() < 0.7 else line[dice.randrange(len(line)) :][: dice.randint(0, 30)]
+    return bytes(line)
+
+
 def test_whatever_is_done_to_the_bytes_of_a_good_row_both_ways_agree() -> None:
     dice = random.Random(7)
-    good = [
-        json.dumps(
-            {"messages": [{"role": "system", "content": "s"}, {"role": "user", "content": "ü?"}, {"role": "assistant", "content": "b"}]}
-        ).encode(),
-        '{"messages": [{"role": "user", "content": "漢字 \\" :"}, {"role": "assistant", "content": "b"}]}'.encode(),
-        b'{"prompt": "say \\u00e9", "completion": "e"}',
-    ]
-    marks = rb'" { } [ ] , : \ 1 e null "role":"user", "content":"x"'
-    bits = [*marks.split(b" "), b" ", b"\t", b"\r", b"\0", b"\xff", b"\xc3"]
-    kept = 0
-    for _ in range(30_000):
-        line = bytearray(dice.choice(good))
-        for _ in range(dice.randint(1, 3)):
-            at, what = dice.randrange(len(line)), dice.choice(bits)
-            end = at + dice.choice([0, 0, 1, len(what), dice.randint(0, 12)])
-            line[at:end] = what if dice.random() < 0.7 else line[dice.randrange(len(line)) :][: dice.randint(0, 30)]
-        kept += agrees(bytes(line))
-    assert kept > 300
+    lines = [line for line in (mangled(dice, dice.choice(GOOD)) for _ in range(30_000)) if b"\n" not in line and line.strip()]
+    assert sum(map(agrees, lines)) > 300
+
+
+def test_lines_that_are_read_together_are_what_each_line_is() -> None:
+    dice = random.Random(5)
+    together = 0
+    for _ in range(20_000):
+        raw = b"\n".join(dice.choices(GOOD, k=dice.randint(1, 4))) + b"\n" * dice.randint(0, 1)
+        raw = mangled(dice, raw) if dice.random() < 0.9 else raw
+        found = None if HOT.search(raw) else fast.plain(raw)
+        if found is None:
+            continue
+        together += 1
+        lines = raw.removesuffix(b"\n").split(b"\n")
+        alone = {place: taken(line) for place, line in enumerate(lines)}
+        assert None not in alone.values(), raw
+        read = {place: list(texts) for places, columns in found for place, texts in zip(places, zip(*columns, strict=True), strict=True)}
+        assert read == alone
+    assert together > 500
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"\n" + GOOD[2],
+        GOOD[2] + b"\n\n" + GOOD[2],
+        GOOD[2] + GOOD[2] + b"\n",
+        GOOD[2] + GOOD[2] + b"\n\n",
+        GOOD[2].replace(b", ", b",\n") + GOOD[2],
+        GOOD[2].replace(b"}, {", b"},\n{") + b" " + GOOD[2],
+        GOOD[2] + b"\r" + GOOD[2] + b"\r\n",
+        GOOD[2] + b"\n" + GOOD[3],
+    ],
+)
+def test_rows_that_do_not_fit_their_lines_are_read_one_by_one(raw: bytes) -> None:
+    assert fast.plain(raw) is None
+
+
+def test_line_ends_of_windows_make_no_difference() -> None:
+    raw = b"\n".join([GOOD[0], GOOD[2], GOOD[0], b""])
+    assert fast.plain(raw.replace(b"\n", b"\r\n")) == fast.plain(raw) is not None
+
+
+def test_conversations_of_several_lengths_are_read_together() -> None:
+    found = fast.plain(b"\n".join([GOOD[0], GOOD[2], GOOD[0]]))
+    assert found is not None
+    assert [(list(places), len(columns)) for places, columns in found] == [([1], 2), ([0, 2], 3)]
+
+
+def test_a_long_block_is_cut_at_line_ends() -> None:
+    raw = b"".join(line + b"\n" for line in GOOD * 900) + GOOD[0]
+    cut = list(fast.pieces(raw))
+    assert len(cut) > 3
+    assert b"".join(cut) == raw
+    assert all(piece.endswith(b"\n") for piece in cut[:-1])
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from anytune.data.check.judge import judge
-from anytune.data.formats import DIALECTS, FORMATS, detect, to
+from anytune.data.formats import DIALECTS, FORMATS, Reading, detect, to
 from anytune.data.formats.canonical import Unreadable
 from anytune.data.formats.registry import from_format
 from anytune.errors import ConfigError, DataError
@@ -697,3 +697,14 @@ def test_whatever_a_row_holds_it_is_read_or_refused_in_words(row):
             continue
         assert isinstance(back, dict)
         assert all(loss.why for loss in losses)
+
+
+def test_columns_that_stand_in_the_way_are_named(tmp_path):
+    path = tmp_path / "sheet.csv"
+    path.write_text("question,answer,agent\n2+2?,4,Ann\n")
+    (hint,) = Reading(path).findings()
+    assert (hint.code, hint.severity) == ("read-as", "info")
+    assert "`question` and `answer`" in hint.message
+    assert "`agent`" in hint.fix
+    path.write_text("name,agent\nx,Ann\n")
+    assert Reading(path).findings() == ()

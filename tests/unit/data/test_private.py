@@ -169,8 +169,6 @@ CLEAN = [
     "Set OPENAI_API_KEY=sk-... and HF_TOKEN=hf_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx.",
     "sk-" + "x" * 48,
     "sk-proj-" + "YOUR_API_KEY_GOES_HERE_AND_IT_IS_VERY_LONG_INDEED_1234",
-    "AKIA" + "IOSFODNN7EXAMPLE",
-    "aws_secret_access_key = '" + "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY" + "'",
     "ghp_" + "0123456789" * 3 + "abcdef",
     "ghp_<your token>, glpat-XXXXXXXXXXXXXXXXXXXX",
     "hf_hub_download downloads from the Hub; hf_transfer makes it quick",
@@ -232,6 +230,44 @@ def test_personal_data_is_found(name):
 @pytest.mark.parametrize("text", CLEAN, ids=range(len(CLEAN)))
 def test_clean_text_has_no_finding(text):
     assert [one.message for one in found(text)] == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "AKIA" + "IOSFODNN7EXAMPLE",
+        "aws_secret_access_key = '" + "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY" + "'",
+        "ghp_" + "abcdefghijklmnopqrstuvwxyz0123456789",
+    ],
+)
+def test_whole_keys_of_manuals_are_warned_of(text):
+    (one,) = found(text)
+    assert (one.code, one.severity) == ("secret", "warning")
+    assert "perhaps the example of a manual" in one.message
+
+
+@pytest.mark.parametrize("name", ["AZURE_OPENAI_API_KEY={}", 'password = "{}"', '{"db_password": "{}"}', "client_secret: {}"])
+def test_a_made_up_value_of_a_secrets_name_is_found(name):
+    (one,) = found(name.replace("{}", "Zx9qT4vB7mK2pL5w"), personal=False)
+    assert (one.code, one.severity) == ("secret", "error")
+
+
+@pytest.mark.parametrize("text", ["password = get_password_2024_x1()", "api_key = settings.api_key_v2", "secret: the_quick_brown_fox12"])
+def test_a_secrets_name_beside_code_and_words_is_not(text):
+    assert found(text) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "My card is 4111 1111 1111 1111",
+        "Pay to GB29NWBK60161331926819",
+        "my IBAN: DE89 3704 0044 0532 0130 00",
+        "Call me at 555-" + "123-4567",
+    ],
+)
+def test_published_numbers_that_are_spoken_of_as_somebodys_are_found(text):
+    assert [one.code for one in found(text, secrets=False)] == ["personal-data"]
 
 
 @pytest.mark.skipif(not DATA.exists(), reason="the shared data is not there")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from anytune.data import check
 from anytune.data.check import repeats
-from anytune.data.check.fast import columns, plain
+from anytune.data.check.fast import plain
 from anytune.data.check.repeats import Repeats, across, digests
 
 if TYPE_CHECKING:
@@ -115,18 +115,25 @@ def test_groups_are_those_that_a_dictionary_finds(part_rows: int, rows: list[tup
     assert told == [*(("duplicate-rows", lines) for lines in same), *(("conflicting-answers", lines) for lines in conflicts)]
 
 
-@given(st.lists(st.text(min_size=1, max_size=5).filter(lambda text: not text.isspace()), min_size=2, max_size=5))
+@given(
+    st.lists(
+        st.text(st.characters(codec="utf-8"), min_size=1, max_size=5).filter(
+            lambda text: not text.isspace() and not text.lstrip().startswith(":")
+        ),
+        min_size=2,
+        max_size=5,
+    )
+)
 def test_a_plain_row_has_the_same_hashes_on_both_ways(texts: list[str]) -> None:
     roles = ["system"] * (len(texts) % 2) + ["user", "assistant"] * (len(texts) // 2)
     for row in (
         {"messages": [{"role": role, "content": text} for role, text in zip(roles, texts, strict=True)]},
         {"prompt": texts[0], "completion": texts[1]},
     ):
-        short = plain(row)
+        short = plain(json.dumps(row).encode())
         assert short is not None
         held = Repeats()
-        for lines, group in columns([9], [short]):
-            held.add_plain(lines, group)
+        held.add_plain([9], short[0][1])
         assert (held.inputs[0], held.answers[0]) == digests(row)
 
 

@@ -224,6 +224,22 @@ def test_columns_of_a_table_group_rows(tmp_path):
     assert read(tmp_path / "out", "train")[0].keys() == {"prompt", "completion"}
 
 
+def test_a_column_that_only_groups_does_not_hide_what_the_others_are(tmp_path):
+    path = tmp_path / "sheet.csv"
+    path.write_text("question,answer,author\n" + "".join(f"{n}?,{n}!,a{n % 20}\n" for n in range(80)))
+    done = split(path, tmp_path / "out", validation=20, group_by="author")
+    assert done.removed_keys == ("author",)
+    first = json.loads((tmp_path / "out" / "train.jsonl").read_text().splitlines()[0])
+    assert first.keys() == {"prompt", "completion"}
+
+
+def test_rows_of_no_known_kind_are_named_and_nothing_is_written(write, tmp_path):
+    path = write([*rows(20), {"ask": "this", "tell": "that"}])
+    with pytest.raises(DataError, match="row 21 is of no known kind"):
+        split(path, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_strata_have_the_same_share_on_all_sides(write, tmp_path):
     found = [row(f"Is {n} a number?", json.dumps({"class": "abc"[n % 7 % 3], "n": n})) for n in range(700)]
     done = split(write(found), tmp_path / "out", validation=0.13, test=0.07, stratify_by="answer.class")

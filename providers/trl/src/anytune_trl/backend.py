@@ -9,7 +9,7 @@ from anytune import local
 from anytune.backend import Ability, Backend, Capabilities, Found, RemoteDeployment, RemoteFile, RemoteJob
 from anytune.errors import ConfigError, NotFound, Unsupported
 from anytune.paths import home, host
-from anytune.values import ModelRef, Quote, Snapshot, Status
+from anytune.values import ModelRef, Quote, Snapshot, Status, now
 from anytune_trl import checkpoints, defaults, files, serve, tasks
 from anytune_trl.device import device
 from anytune_trl.order import TrainOrder
@@ -158,6 +158,9 @@ class TRLBackend(Backend):
             tokens_per_second=said.tokens_per_second if said else None,
             eta_s=said.eta_s if said else None,
             cost_usd=0.0,
+            minutes=round(state.ran_s(now()) / 60, 3) if state.started_at else None,
+            trained_tokens=said.trained_tokens if said else None,
+            peak_memory_bytes=said.peak_memory_bytes if said else None,
             error=state.error,
             model=tasks.model(job_id) if state.status == "succeeded" else None,
             host=host(),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from transformers import TrainerCallback
 
 from anytune_trl import checkpoints
+from anytune_trl.device import peak_memory_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,12 +46,17 @@ class Follower(TrainerCallback):
         self._start = (0.0, 0)
         self._zeros = 0
         self._learned = False
+        earlier = reporter.last_progress()
+        self._tokens_before: int = earlier.get("trained_tokens") or 0
+        self._peak_before: int = earlier.get("peak_memory_bytes") or 0
+        self._restored_tokens = 0
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002 - transformers' signature
         """Start the clocks."""
         self._mark = (self.clock(), 0.0)
         self._start = (self.clock(), state.global_step)
-        self.reporter.progress(step=state.global_step, total_steps=state.max_steps)
+        self._restored_tokens = state.num_input_tokens_seen  # a checkpoint's; `_tokens_before` has them, and those read after it
+        self.tell(state)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
         """Pause when asked; save at the very end, so that a death while saving the model costs no training."""
@@ -58,11 +64,17 @@ class Follower(TrainerCallback):
             control.should_save = True
         elif self.reporter.pause_requested():
             self.paused = control.should_save = control.should_training_stop = True
+        self.tell(state)
+
+    def tell(self, state: Any) -> None:
+        """Say how far the run is, and what all its starts took so far."""
         self.reporter.progress(
             step=state.global_step,
             total_steps=state.max_steps,
             tokens_per_second=self.last.get("tokens_per_second"),
             eta_s=self._eta(state),
+            trained_tokens=self._tokens_before + state.num_input_tokens_seen - self._restored_tokens,
+            peak_memory_bytes=max(self._peak_before, peak_memory_bytes()),
         )
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:  # noqa: ARG002

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+import resource
+import sys
 from pathlib import Path
 from typing import Literal
 
 import psutil
 
-__all__ = ["Device", "bf16_products", "device", "free_memory_bytes", "nvidia", "threads"]
+__all__ = ["Device", "bf16_products", "device", "free_memory_bytes", "nvidia", "peak_memory_bytes", "threads"]
 
 Device = Literal["cpu", "cuda"]
 
 _DRIVER = Path("/proc/driver/nvidia/version")
+_STATUS = Path("/proc/self/status")
 
 
 def nvidia() -> bool:
@@ -51,3 +54,19 @@ def bf16_products() -> bool:
 def free_memory_bytes() -> int:
     """Give the memory that is free for a new process."""
     return int(psutil.virtual_memory().available)
+
+
+def peak_memory_bytes() -> int:
+    """Give the most memory that this process has held: main memory on a CPU, the GPU's own where one computes.
+
+    On Linux `getrusage` is of no use: a child begins with the peak of whoever started it (seen 2026-11-22).
+    """
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        return int(torch.cuda.max_memory_allocated())
+    try:
+        said = _STATUS.read_text(encoding="ascii", errors="replace")
+    except OSError:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak if sys.platform == "darwin" else peak * 1024
+    return next((int(line.split()[1]) * 1024 for line in said.splitlines() if line.startswith("VmHWM:")), 0)

@@ -8,17 +8,19 @@ from __future__ import annotations
 import json
 import os
 import random
-import resource
 import sys
 import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
+
 from anytune.data.formats import read
 from anytune.errors import AnytuneError, DataError
 from anytune_trl import defaults, models
 from anytune_trl.dataset import Dataset, build
+from anytune_trl.device import peak_memory_bytes
 from anytune_trl.order import TrainOrder
 from anytune_trl.sample import choose
 
@@ -38,23 +40,25 @@ def measured(folder: Path) -> dict[str, Any]:
         folder: Holds the order; checkpoints are not written.
 
     Returns:
-        Seconds of each step and of loading, tokens of each step, the peak of memory in bytes, and rows of a step.
+        Seconds of each step, and from the process's start to the first of them; tokens of each step, the peak of memory in bytes, and rows
+        of a step.
 
     Raises:
         DataError: No row can be learned from.
     """
-    begun = time.monotonic()
+    begun = time.monotonic() - (time.time() - psutil.Process().create_time())
     import torch  # noqa: PLC0415 - after the environment was set
+
+    from anytune_trl.trainers import LengthSampler, load_model, trainer_for  # noqa: PLC0415 - heavy
 
     order = TrainOrder.read(folder)
     spec = order.training_spec()
     gpu = torch.cuda.is_available()
     resolved = defaults.resolve(spec, "cuda" if gpu else "cpu")
     resolved = resolved.model_copy(update={"max_steps": STEPS, "logging_steps": 1, "gradient_accumulation_steps": 1, "report_to": ()})
+    begun += _fetched_s(order.model)
     base = models.resolve(order.model)
     parts, tokenizer = _rows(order, resolved, base, defaults.max_length(spec, models.context_length(base)))
-    from anytune_trl.trainers import LengthSampler, load_model, trainer_for  # noqa: PLC0415 - heavy
-
     if not gpu:
         torch.set_flush_denormal(True)
     clock = _clock()
@@ -69,11 +73,18 @@ def measured(folder: Path) -> dict[str, Any]:
         "loading_s": loaded - begun,
         "seconds": clock.seconds,
         "tokens": [sum(parts.lengths[i] for i in places) for places in steps[: len(clock.seconds)]],
-        "peak_bytes": torch.cuda.max_memory_allocated() if gpu else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "peak_bytes": peak_memory_bytes(),
         "rows": rows,
         "longest": max(parts.lengths),
         "device": torch.cuda.get_device_name() if gpu else f"{torch.get_num_threads()} threads",
     }
+
+
+def _fetched_s(model: str) -> float:
+    """Have the model on disk, and give the seconds that this took: a download or a conversion is paid once, and not by the run."""
+    begun = time.monotonic()
+    models.resolve(model)
+    return time.monotonic() - begun
 
 
 def _batches(sampler: LengthSampler, rows: int) -> list[list[int]]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from anytune import local
 from anytune.errors import ConfigError
-from anytune.paths import host
+from anytune.paths import home, host
 from anytune.values import Quote, now
 from anytune_trl import tasks
 from anytune_trl.order import DataFile, TrainOrder
@@ -95,7 +95,7 @@ def _measured(folder: Path, model: str) -> dict[str, Any]:
     from_hub = tasks.from_hub(model)
     environment = {name: os.environ[name] for name in (*local.DEFAULT_ENV, *(("HF_TOKEN",) if from_hub else ())) if name in os.environ}
     command = [sys.executable, "-P", "-m", "anytune_trl.measure", str(folder)]
-    environment |= tasks.child_environment(offline=not from_hub)
+    environment |= tasks.child_environment(offline=not from_hub) | {"ANYTUNE_HOME": str(home())}
     with (
         (folder / "log.txt").open("wb") as log,
         subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=log, stderr=log) as child,

@@ -23,9 +23,9 @@ _LIBRARIES_BYTES = 750e6
 """torch, transformers, peft and TRL in memory (measured 2026-11-22)."""
 _SLACK = 1.25
 """What allocators hold beyond what is needed: 1.64 MB a token where the sum below gives 1.29 (SmolLM2-135M, 2026-11-22)."""
-_STARTING_S = 17.0
-"""Imports, and what the first step takes longer than the others (2 cores, 2026-11-22)."""
-_DISK_BYTES_A_S = 400e6
+_STARTING_S = 10.0
+"""Imports, and what the first step takes longer than the others: 8 s on 2 quiet cores, 17 s with others at work (2026-11-22)."""
+_DISK_BYTES_A_S = 1e9
 _PLAIN_TOKENS = 512
 """Rows up to here take plain attention on a CPU, longer ones a blocked kernel (`anytune_trl.mixed`)."""
 
@@ -61,7 +61,8 @@ def quote(load: Load, shape: Shape, parameters: int, resolved: Resolved) -> Quot
     basis = (
         f"tokens counted with the model's tokenizer and template; minutes estimated from {operations:.2g} operations at {speed}, loading "
         f"and saving included; memory estimated from {parameters / 1e6:.0f}M weights, {shape.layers} layers of width {shape.hidden}, "
-        f"{shape.vocabulary} words and {resolved.per_device_train_batch_size} rows of {load.longest} tokens"
+        f"{shape.vocabulary} words and {resolved.per_device_train_batch_size} rows of {load.longest} tokens; "
+        f"such minutes proved right to about a third, but half of what it took on a busy machine, and such memory to a sixth"
     )
     return Quote(
         tokens=load.tokens,

@@ -55,7 +55,8 @@ class Run:
         parts = self._data(renderer, base)
         steps = defaults.steps(self.resolved, parts["train"].counts.samples)
         self._room(base)
-        self.reporter.progress(step=0, total_steps=steps)
+        if not self.reporter.last_progress():
+            self.reporter.progress(step=0, total_steps=steps)
         trainer, follower = self._train(base, tokenizer, parts, steps)
         if follower.paused:
             self.reporter.event(f"Paused at step {trainer.state.global_step}.", step=trainer.state.global_step)
@@ -117,7 +118,7 @@ class Run:
         if checkpoint is not None and checkpoints.step(checkpoint) >= steps:
             # transformers 5.23 would do one step more.
             trainer._load_from_checkpoint(str(checkpoint))  # noqa: SLF001 - what `train` itself calls first
-            trainer.state.global_step = checkpoints.step(checkpoint)
+            trainer.state.global_step, trainer.state.max_steps = checkpoints.step(checkpoint), steps
             follower.last = checkpoints.metrics(checkpoint)
             return trainer, follower
         try:
@@ -135,7 +136,8 @@ class Run:
             self.reporter.event(f"A checkpoint is not used: {problem}.", "warning")
             shutil.rmtree(self.output / problem.partition(":")[0], ignore_errors=True)
         if checkpoint is not None:
-            self.reporter.event(f"Going on from {checkpoint.name}.", checkpoint=checkpoint.name)
+            again = max(0, (self.reporter.last_progress().get("step") or 0) - checkpoints.step(checkpoint))
+            self.reporter.event(f"Going on from {checkpoint.name}.", checkpoint=checkpoint.name, steps_again=again)
         return checkpoint
 
     def _finish(self, trainer: Any, follower: Follower, base: Path, tokenizer: Any, renderer: Renderer, parts: dict[str, Dataset]) -> None:
@@ -147,6 +149,7 @@ class Run:
         merged = Path(artifacts["merged"])
         source = self.order.data.get("validation", self.order.data["train"])
         proof = save.prove(merged, self.resolved, renderer, parity.prompts(read(source.path), self.resolved.method, renderer))
+        follower.tell(trainer.state)  # saving and proving may have taken the most memory
         counts = {role: part.counts for role, part in parts.items()}
         metrics = {k: v for k, v in follower.last.items() if math.isfinite(v)} | {"learned_share": counts["train"].learned_share}
         seconds = time.monotonic() - self.started

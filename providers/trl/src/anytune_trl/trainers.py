@@ -243,6 +243,7 @@ def _arguments(resolved: Resolved, output: Path, steps: int) -> dict[str, Any]:
         "data_seed": resolved.seed,
         "logging_steps": resolved.logging_steps or max(1, min(10, steps // 100)),
         "logging_nan_inf_filter": False,
+        "include_num_input_tokens_seen": "non_padding",
         "save_strategy": "steps",
         "save_steps": resolved.save_steps or save_steps(resolved, steps),
         "save_total_limit": None,

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,17 +10,14 @@ import typer
 
 from anytune.cli import show
 from anytune.cli.exits import ExitCode
+from anytune.cli.progress import bytes_read
+from anytune.cli.quotes import amounts
 from anytune.cli.show import Json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from anytune.data.report import FileReport, Report, TokenCounts
 
 __all__ = ["check"]
-
-_LONG_BYTES = 20_000_000
-"""Files under this size are checked before a bar could be read."""
 
 
 def check(
@@ -45,7 +40,7 @@ def check(
 
     path = resolve(file)
     other = resolve(validation) if validation is not None else None
-    with _bar([path, *([other] if other is not None else [])]) as progress:
+    with bytes_read(f"Checking {path.name}") as progress:
         report = check_data(
             path,
             method,
@@ -72,25 +67,11 @@ def _grader(path: Path | None) -> dict[str, Any] | None:
         return None
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(f"The grader {path} cannot be read: {error}.", fix="Give a file with the grader's JSON object.") from error
     if not isinstance(found, dict):
         raise ConfigError(f"The grader {path} is JSON, but not an object.", fix="Give the object that holds its `type`.")
     return found
-
-
-@contextmanager
-def _bar(paths: list[Path]) -> Iterator[Callable[[int, int], object] | None]:
-    """Show how far a long check is, on a terminal only."""
-    if not sys.stderr.isatty() or sum(path.stat().st_size for path in paths if path.exists()) < _LONG_BYTES:
-        yield None
-        return
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415 - long files only
-
-    columns = (TextColumn("Checking"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=show.notes(), transient=True) as bar:
-        task = bar.add_task("check", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _tell(path: Path, report: Report) -> None:
@@ -98,6 +79,8 @@ def _tell(path: Path, report: Report) -> None:
     described = {path.name: _described(report)}
     if report.validation is not None:
         described["validation"] = _described(report.validation)
+    if report.quote is not None:
+        described["quote"] = {"estimate": ", ".join(amounts(report.quote)), "from": report.quote.basis.split("; ")}
     show.record(described)
     counts = {severity: sum(found.severity == severity for found in report.findings) for severity in ("error", "warning")}
     words = [f"{count} {severity}{'s' if count > 1 else ''}" for severity, count in counts.items() if count]

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from anytune.cli import show
+from anytune.cli.data.methods import Method, known
 from anytune.cli.exits import ExitCode
+from anytune.cli.progress import rows_read
 from anytune.cli.show import Json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from anytune.errors import DataError
 
 __all__ = ["convert"]
@@ -23,22 +23,19 @@ def convert(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="JSONL, JSON, CSV, TSV or Parquet, also .gz and .zst; or hf:owner/name.")],
     target: Annotated[Path, typer.Argument(metavar="TARGET", help="JSONL file to write; .gz or .zst at its end compress it.")],
     to: Annotated[str, typer.Option("--to", metavar="DIALECT", help="anytune, openai, azure, trl, sharegpt, alpaca, autotrain.")],
-    method: Annotated[str | None, typer.Option("--method", help="What the rows are for (sft, dpo, kto, rft); others are refused.")] = None,
+    method: Method = None,
     allow_loss: Annotated[bool, typer.Option("--allow-loss", help="Write also where something else would be learned.")] = False,
     as_json: Json = False,
 ) -> int:
     """Write a file's rows in another format, whole or not at all; what the format has no word for is listed."""
-    from rich.status import Status  # noqa: PLC0415 - keeps `--help` light
-
-    from anytune.data import formats  # noqa: PLC0415 - as above
+    from anytune.data import formats  # noqa: PLC0415 - keeps `--help` light
     from anytune.data.files import resolve  # noqa: PLC0415 - as above
     from anytune.errors import DataError  # noqa: PLC0415 - as above
 
+    known(method)
     try:
-        with Status(f"Converting {source}", console=show.notes()) as status:
-            made = formats.convert(
-                resolve(source), target, to=to, method=method, allow_loss=allow_loss, progress=_told(status.update, show.plain(source))
-            )
+        with rows_read(f"Converting {source}") as progress:
+            made = formats.convert(resolve(source), target, to=to, method=method, allow_loss=allow_loss, progress=progress)
     except DataError as error:
         if not error.findings:
             raise
@@ -47,16 +44,12 @@ def convert(
         show.document({"ok": True, **made.model_dump(mode="json")})
         return ExitCode.OK
     show.findings((*made.findings, *made.losses))
-    if not made.losses:
+    if not made.losses and all(finding.code != "lossy-read" for finding in made.findings):
         show.note("Nothing is lost.")
     rows = "1 row was" if made.rows == 1 else f"{made.rows:,} rows were"
     show.note(f"{rows} read as {made.format} and written as {made.to} ({show.size(made.size_bytes)}).")
     show.result(made.path)
     return ExitCode.OK
-
-
-def _told(update: Callable[[str], None], source: str) -> Callable[[int], None]:
-    return lambda rows: update(f"Converting {source}: {rows:,} rows")
 
 
 def _refused(error: DataError, *, as_json: bool) -> ExitCode:

@@ -71,7 +71,8 @@ class View:
 
         Raises:
             DataError: It cannot be read.
-            ConfigError: The backend renders with the model's own template, and no model was named; or a model without a backend.
+            ConfigError: The backend renders with the model's own template, and no model was named; or a model without a backend;
+                a length without one that renders.
             BackendMissing: Nothing of that name is installed or known.
         """
         if model is not None and backend is None:
@@ -79,6 +80,10 @@ class View:
         renderer = None if backend is None else _renderer(backend)
         if renderer is not None and model is None:
             raise ConfigError(f"{backend} shows rows as a model sees them.", fix="Name the model: --model starter, a folder or a Hub id.")
+        if renderer is None and max_length is not None:
+            raise ConfigError(
+                "Only a backend that renders rows can cut them.", fix="Leave --max-length out, or say --backend trl --model MODEL."
+            )
         rules = catalog.rules(_name(backend), model, method) if backend is not None else OPEN
         if renderer is not None:
             about = f"Rendered by {renderer.name} with the template and tokenizer of {model}."

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from anytune.cli import show as output
+from anytune.cli.data.methods import Method, known
 from anytune.cli.exits import ExitCode
 from anytune.cli.show import Json
 
@@ -31,7 +32,7 @@ def show(
     rows: Annotated[str | None, typer.Option("--rows", metavar="ROWS", help="Several: 1,5-7.")] = None,
     backend: Annotated[str | None, typer.Option("--backend", "-b", help="Backend or profile that would train.")] = None,
     model: Annotated[str | None, typer.Option("--model", "-m", help="Base model; a local one renders with its own template.")] = None,
-    method: Annotated[str | None, typer.Option("--method", help="sft, dpo, kto or rft; by the kind of the rows by default.")] = None,
+    method: Method = None,
     max_length: Annotated[int | None, typer.Option("--max-length", min=1, help="Cut rows at so many tokens, as the spec would.")] = None,
     no_color: Annotated[bool, typer.Option("--no-color", help="Mark what is learned with ⟦ ⟧ instead of colour.")] = False,
     as_json: Json = False,
@@ -39,6 +40,7 @@ def show(
     """Print rows as the model will see them: what is learned is green and underlined, or stands in ⟦ ⟧ where there is no colour."""
     from anytune.cli.data.rendering import View, shown  # noqa: PLC0415 - keeps `--help` light
 
+    known(method, backend)
     wanted = [*([range(row, row + 1)] if row else []), *_ranges(rows)] or [range(1, 2)]
     view = View.of(file, backend=backend, model=model, method=method, max_length=max_length)
     found = shown(view, wanted)

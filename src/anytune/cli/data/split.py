@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from anytune.cli import show
+from anytune.cli.progress import rows_read
 from anytune.cli.show import Json
 
 if TYPE_CHECKING:
     from anytune.data.split import Split
 
 __all__ = ["split"]
+
+_FAR = 0.2
+"""A share that is off by more than this part of itself makes people wonder."""
 
 _MAX_STRATA_SHOWN = 40
 
@@ -39,10 +43,11 @@ def split(
     from anytune.data.split import split as divide  # noqa: PLC0415 - keeps `--help` light
 
     folder = out or Path(f"{_stem(file)}-split")
-    done = divide(
-        file, folder, validation=validation, test=test, seed=seed, group_by=group_by, stratify_by=stratify_by,
-        dedup=not keep_duplicates, near=near, force=force,
-    )  # fmt: skip
+    with rows_read(f"Splitting {file}") as progress:
+        done = divide(
+            file, folder, validation=validation, test=test, seed=seed, group_by=group_by, stratify_by=stratify_by,
+            dedup=not keep_duplicates, near=near, force=force, progress=progress,
+        )  # fmt: skip
     if as_json:
         show.document(done.model_dump(mode="json") | {"folder": str(folder)})
         return
@@ -50,12 +55,10 @@ def split(
 
 
 def _tell(done: Split, folder: Path) -> None:
+    kept = done.source_rows - done.left_out
     show.table(
         ("file", "rows", "share", "sha256"),
-        [
-            (folder / part.file, f"{part.rows:,}", f"{part.rows / (done.source_rows - done.left_out):.2%}", part.sha256)
-            for part in done.parts.values()
-        ],
+        [(folder / part.file, f"{part.rows:,}", f"{part.rows / kept:.2%}", part.sha256) for part in done.parts.values()],
         empty="",
     )
     strata = list(done.parts["train"].strata)
@@ -69,9 +72,16 @@ def _tell(done: Split, folder: Path) -> None:
         show.note(f"{len(strata) - _MAX_STRATA_SHOWN} more values stand in split.json.")
     show.findings(done.findings)
     if done.left_out:
-        show.note(f"{done.left_out:,} rows were left out: they are equal to earlier ones (--keep-duplicates writes them).")
+        show.note(f"Left out, being equal to earlier rows: {done.left_out:,} (--keep-duplicates writes them).")
+    shares = {"validation": done.validation, "test": done.test}
+    if any(_far(done.parts[name].rows / kept, share) for name, share in shares.items() if name in done.parts):
+        show.note("Shares come out near what was asked for; give numbers of rows for exact ones.")
     if done.removed_keys:
         show.note(f"Not written, since no trainer knows them: {', '.join(done.removed_keys)}.")
+
+
+def _far(share: float, wanted: float) -> bool:
+    return wanted < 1 and abs(share - wanted) > _FAR * wanted
 
 
 def _stem(file: str) -> str:

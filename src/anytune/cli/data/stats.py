@@ -10,15 +10,20 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from anytune.cli import show
+from anytune.cli.data.methods import Method, known
+from anytune.cli.progress import rows_read
 from anytune.cli.show import Json
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from anytune.data.stats import Render, Stats
 
 __all__ = ["stats"]
 
 _MAX_SHOWN = 20
 _PIPE_WIDTH = 100
+_LABEL_WIDTH = 60
 
 
 class _Counting(NamedTuple):
@@ -31,7 +36,7 @@ def stats(
     encoding: Annotated[str | None, typer.Option(help="Count tokens in o200k_base (the default) or cl100k_base.")] = None,
     backend: Annotated[str | None, typer.Option("--backend", "-b", help="Count as this backend or profile does.")] = None,
     model: Annotated[str | None, typer.Option("--model", "-m", help="Count with this model's tokenizer and template.")] = None,
-    method: Annotated[str, typer.Option(help="What the rows are for: sft, dpo, …")] = "sft",
+    method: Method = None,
     by: Annotated[str | None, typer.Option(metavar="PATH", help="Show the shares of the value there, such as answer.intent.")] = None,
     png: Annotated[Path | None, typer.Option(metavar="PNG", help="Draw the lengths of rows into this file.")] = None,
     html: Annotated[Path | None, typer.Option(metavar="HTML", help="Write all of it as one page.")] = None,
@@ -41,8 +46,13 @@ def stats(
     from anytune.data import histogram  # noqa: PLC0415 - keeps `--help` light
     from anytune.data import stats as counting  # noqa: PLC0415 - as above
 
-    how = _counting(file, encoding, backend, model, method)
-    found = counting.stats(file, encoding=how.encoding, render=how.render, by=by)
+    known(method, backend)
+    for path in (png, html):
+        if path is not None and not path.parent.is_dir():
+            raise typer.BadParameter(f"{path} cannot be written: there is no folder {path.parent}.")
+    how = _counting(file, encoding, backend, model, method or "sft")
+    with rows_read(f"Counting {file}") as progress:
+        found = counting.stats(file, encoding=how.encoding, render=how.render, by=by, progress=progress)
     if png is not None:
         histogram.png(found.lengths, f"{found.file}: rows by tokens", png)
     if html is not None:
@@ -86,32 +96,42 @@ def _counting(file: str, encoding: str | None, backend: str | None, model: str |
 
 def _tell(found: Stats) -> None:
     from anytune.data import histogram  # noqa: PLC0415 - keeps `--help` light
+    from anytune.data.stats import MAX_LABELS  # noqa: PLC0415 - as above
 
     spread = found.messages
     about: dict[str, object] = {
-        "rows": found.rows,
-        "not usable": found.bad_rows or None,
+        **_grouped({"rows": found.rows}),
+        **_grouped({"not usable": found.bad_rows} if found.bad_rows else {}),
         "read as": f"{found.format} ({found.container})",
         "size": show.size(found.size_bytes),
-        "kinds": found.kinds,
+        "kinds": _grouped(found.kinds),
         "messages a row": f"{spread.least} to {spread.most}, {spread.mean:.1f} on average" if spread else None,
-        "messages by role": found.roles,
-        "rows without": found.rows_without,
-        "rows with images": found.images or None,
+        "messages by role": _grouped(found.roles),
+        "rows without": _grouped(found.rows_without),
+        **_grouped({"rows with images": found.images} if found.images else {}),
         "sha256": found.sha256,
     }
     for name, counts in (("tools, in rows", found.tools), ("calls", found.calls), (found.by or "labels", found.labels)):
         about[name] = _shares(counts)
     if found.tokens is not None:
         tokens = found.tokens
-        about["tokens"] = {"counted by": tokens.encoding, "total": tokens.total, "prompt": tokens.prompt, "trained": tokens.trained}
-        about["tokens a row"] = {**tokens.percentiles, "longest": tokens.longest}
-        about["rows over"] = found.over
+        about["tokens"] = {"counted by": tokens.encoding} | _grouped(
+            {"total": tokens.total, "prompt": tokens.prompt, "trained": tokens.trained}
+        )
+        about["tokens a row"] = _grouped({**tokens.percentiles, "longest": tokens.longest})
+        about["rows over"] = _grouped({f"{limit:,} tokens": count for limit, count in found.over.items()})
     show.record(about)
     if found.lengths:
         show.result("\n" + histogram.text(found.lengths, width=_width(), plain=not _unicode()))
+    if found.by and not found.labels and found.kinds:
+        show.note(f"`{found.by}` has more than {MAX_LABELS:,} values: too many to list.")
     if found.bad_rows:
         show.note(f"{found.bad_rows:,} rows are not usable and were not counted: anytune data check says why.")
+
+
+def _grouped(counts: Mapping[str, int]) -> dict[str, object]:
+    """Write numbers from 1,000 on in groups; YAML would put quotes around smaller ones that are texts."""
+    return {name: f"{count:,}" if count >= 1000 else count for name, count in counts.items()}  # noqa: PLR2004 - groups of three
 
 
 def _put(path: Path, page: str) -> None:
@@ -125,9 +145,19 @@ def _put(path: Path, page: str) -> None:
 
 def _shares(counts: dict[str, int]) -> dict[str, str]:
     whole = sum(counts.values())
-    shown = {name: f"{count:,} ({count / whole:.1%})" for name, count in list(counts.items())[:_MAX_SHOWN]}
+    brief: dict[str, int] = {}
+    for name, count in list(counts.items())[:_MAX_SHOWN]:
+        line = _line(name)
+        brief[line] = brief.get(line, 0) + count
+    shown = {name: f"{count:,} ({count / whole:.1%})" for name, count in brief.items()}
     rest = list(counts.values())[_MAX_SHOWN:]
     return shown | ({f"{len(rest)} more": f"{sum(rest):,} ({sum(rest) / whole:.1%})"} if rest else {})
+
+
+def _line(name: str) -> str:
+    """Write a value as a part of one line."""
+    line = " ".join(name.split())
+    return line if len(line) <= _LABEL_WIDTH else f"{line[: _LABEL_WIDTH - 1]}…"
 
 
 def _width() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from array import array
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
@@ -18,6 +19,9 @@ MAX_LISTED = 100
 
 MAX_ROWS = 10_000
 """Lines that one finding lists; its message counts the rest."""
+
+_OPAQUE = re.compile(r"(?=[A-Za-z_+/=-]*[0-9])[A-Za-z0-9_+/=-]{16}|://")
+"""Without a long word that holds a digit, no message holds a key; rows' own addresses are not quoted."""
 
 _GRAVITY = {"error": 0, "warning": 1, "info": 2}
 
@@ -59,7 +63,7 @@ class Collector:
             finding = one if file is None or one.file is not None else one.model_copy(update={"file": file})
             kind = self._kinds.setdefault((finding.code, finding.severity, finding.file), _Kind())
             if len(kind.listed) < MAX_LISTED:
-                kind.listed.append(_cut(finding))
+                kind.listed.append(_clean(_cut(finding)))
                 continue
             kind.more += 1
             lines = finding.rows or ((finding.row,) if finding.row is not None else ())
@@ -77,6 +81,15 @@ class Collector:
                 message = f"{kind.more:,} more findings like the {MAX_LISTED} listed before; `rows` holds {len(rows):,} of their lines."
                 first = kind.listed[0]
                 yield first.model_copy(update={"message": message, "row": next(iter(rows), None), "rows": rows, "message_index": None})
+
+
+def _clean(finding: Finding) -> Finding:
+    """Take secrets out of a finding's words: a role, a key or a tool's name that is quoted may be one."""
+    if not _OPAQUE.search(finding.message) and not _OPAQUE.search(finding.fix):
+        return finding
+    from anytune.data.check.secrets import hidden  # noqa: PLC0415 - detect-secrets takes 0.2 s, and few messages hold long words
+
+    return finding.model_copy(update={"message": hidden(finding.message), "fix": hidden(finding.fix)})
 
 
 def _cut(finding: Finding) -> Finding:

@@ -6,12 +6,12 @@ Each file is read once, in memory that does not grow with it but for 24 bytes a 
 
 from __future__ import annotations
 
-from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from anytune.codes import CODES, finding
 from anytune.data.check.collector import Collector
+from anytune.data.files import resolve
 from anytune.data.rules import OPEN
 from anytune.data.tokens import ENCODINGS, load
 from anytune.errors import ConfigError
@@ -19,6 +19,7 @@ from anytune.settings import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from pathlib import Path
 
     from anytune.data.check.watch import Watcher
     from anytune.data.report import Report
@@ -51,7 +52,7 @@ def check(
     """Find all that is wrong with a training file, and with a validation file beside it.
 
     Args:
-        path: JSONL, JSON, CSV, TSV or Parquet, packed or not, in any known format.
+        path: JSONL, JSON, CSV, TSV or Parquet, packed or not, in any known format; a folder of them, or `hf:owner/name`.
         method: `sft`, `dpo`, `kto`, `rft`: rows of another kind are errors. None takes any kind.
         validation: A second file: leaks from one into the other are found.
         rules: What the target takes, as `anytune.catalog.rules` gives it.
@@ -81,8 +82,8 @@ def check(
     codes = frozenset(code for name in skipped for code in CHECKS.get(name, {name}))
     run = Run(
         Wanted(method, rules, grader),
-        Path(path),
-        None if validation is None else Path(validation),
+        resolve(path),
+        None if validation is None else resolve(validation),
         encoding=encoding,
         deep=deep,
         watchers=_watchers(codes),

@@ -1,32 +1,56 @@
 """The short way for plain rows: what it takes is good, what it does not take is judged by the schemas.
 
 A plain row is text and nothing else: a system's message or none, then user and assistant in turns, or a prompt and its completion. Most
-files hold nothing else, and such a row can be told good by a few comparisons. Whatever is different in any way is left to
-`anytune.data.files.parse` and `anytune.data.check.judge`; that these find nothing wrong with a row taken here is property-tested
-(tests/unit/data/test_fast_agrees.py).
+files hold nothing else. msgspec reads such rows into the two types below, and nothing else into them; a few comparisons of whole columns
+tell the rest. Whatever is different in any way is left to `anytune.data.files.parse` and `anytune.data.check.judge`; that these find
+nothing wrong with a row taken here is property-tested (tests/unit/data/test_fast_agrees.py).
 """
 
 from __future__ import annotations
 
-from functools import partial
-from itertools import compress
-from typing import TYPE_CHECKING, Any
+from itertools import cycle, islice
+from operator import attrgetter, itemgetter
+from typing import TYPE_CHECKING, Any, Literal
 
-import jiter
+import msgspec
+from msgspec import UNSET, UnsetType
 
 from anytune.data.rows import Text
+from anytune.data.rows.lessons import blank
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from anytune.data.rules import Rules
 
-__all__ = ["allowed", "columns", "parse", "plain", "worded"]
+__all__ = ["Columns", "allowed", "pieces", "plain", "plain_row", "worded"]
 
-parse = partial(jiter.from_json, catch_duplicate_keys=True, allow_inf_nan=False, cache_mode="keys")
-"""Parse one line as JSON; a key that stands twice, NaN, what is not UTF-8 and lone surrogates are a `ValueError`."""
+Columns = list[tuple[str, ...]]
+"""Texts of rows that have the same roles: one column a message, in order. Their number tells the roles: where it is odd, the first is the
+system's. A prompt and its completion have an empty first column."""
+
+_PIECE_BYTES = 2**16
+"""Rows that are read together: few enough for the processor's cache, and for one odd row among them not to matter."""
 
 _METHODS = frozenset({None, "sft"})
+_SPACE = b" \t\r\n"
+
+
+class _Message(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class _Row(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    messages: list[_Message] | UnsetType = UNSET
+    prompt: str | UnsetType = UNSET
+    completion: str | UnsetType = UNSET
+
+
+_DECODER = msgspec.json.Decoder(_Row)
+_role, _content = attrgetter("role"), attrgetter("content")
+_first = itemgetter(0)
+_messages, _prompt, _completion = attrgetter("messages"), attrgetter("prompt"), attrgetter("completion")
 
 
 def allowed(method: str | None, rules: Rules) -> bool:
@@ -34,76 +58,110 @@ def allowed(method: str | None, rules: Rules) -> bool:
     return method in _METHODS and rules.last_role in {None, "assistant"} and "system" not in rules.refuses | rules.drops
 
 
-def plain(row: Any) -> list[str] | None:
-    """Give the texts of a plain row, or None.
-
-    Returns:
-        The contents of the messages in order; their number tells the roles: where it is odd, the first is the system's. A prompt and
-        its completion begin with an empty text, which no message has.
-
-    Example:
-        >>> plain({"messages": [{"role": "user", "content": "2 + 2?"}, {"role": "assistant", "content": "4"}]})
-        ['2 + 2?', '4']
-        >>> plain({"messages": [{"role": "user", "content": "2 + 2?"}]})
-    """
-    try:
-        messages = row["messages"]
-        if type(messages) is not list or len(row) != 1:
-            return None
-        texts: list[str] = []
-        before = None
-        for message in messages:
-            role, content = message["role"], message["content"]
-            if len(message) != 2 or type(content) is not str or not content or content.isspace():  # noqa: PLR2004 - role and content
-                return None
-            if before == "user":
-                if role != "assistant":
-                    return None
-            elif role != "user" and (role != "system" or before is not None):
-                return None
-            texts.append(content)
-            before = role
-    except KeyError:
-        return _pair(row)
-    except TypeError:  # not an object
-        return None
-    return texts if before == "assistant" else None
+def pieces(raw: bytes) -> Iterator[bytes]:
+    """Cut a block of lines into smaller ones."""
+    start = 0
+    while start < len(raw):
+        end = raw.find(b"\n", start + _PIECE_BYTES) + 1 or len(raw)
+        yield raw[start:end]
+        start = end
 
 
-def _pair(row: dict[str, Any]) -> list[str] | None:
-    prompt, completion = row.get("prompt"), row.get("completion")
-    if len(row) != 2 or type(prompt) is not str or type(completion) is not str:  # noqa: PLR2004 - prompt and completion
-        return None
-    return None if not prompt or prompt.isspace() or not completion or completion.isspace() else ["", prompt, completion]
-
-
-def columns(numbers: list[int], rows: list[list[str]]) -> Iterator[tuple[list[int], list[tuple[str, ...]]]]:
-    """Turn plain rows into columns of texts, so that what follows is done for many rows at a time.
+def plain(lines: bytes) -> list[tuple[Sequence[int], Columns]] | None:
+    r"""Read lines that are all plain rows.
 
     Args:
-        numbers: The rows' lines.
-        rows: Their texts, as `plain` gives them.
+        lines: One line or several, none of them blank.
 
     Returns:
-        Groups of rows that have the same roles: their lines, and a column for each message. A prompt's group has an empty first column.
+        Rows of the same roles together: their places among the lines, from 0, and their texts. None where any line is not plain.
+
+    Example:
+        >>> plain(b'{"prompt": "2 + 2?", "completion": "4"}\n{"prompt": "3 + 3?", "completion": "6"}')
+        [(range(0, 2), [('', ''), ('2 + 2?', '3 + 3?'), ('4', '6')])]
+        >>> plain(b'{"prompt": "2 + 2?"}')
     """
-    sizes = set(map(len, rows))
-    for size in sorted(sizes):
-        chosen = range(len(rows)) if len(sizes) == 1 else [index for index, texts in enumerate(rows) if len(texts) == size]
-        named = numbers if len(sizes) == 1 else [numbers[index] for index in chosen]
-        found = list(zip(*(rows if len(sizes) == 1 else map(rows.__getitem__, chosen)), strict=True))
-        if all(found[0]) or not any(found[0]):
-            yield named, found
-        else:
-            for prompts in (False, True):
-                picked = [(not first) == prompts for first in found[0]]
-                yield list(compress(named, picked)), [tuple(compress(column, picked)) for column in found]
+    if b"\r\n" in lines:
+        lines = lines.replace(b"\r\n", b"\n")
+    try:
+        rows = _DECODER.decode_lines(lines)
+    except (msgspec.MsgspecError, ValueError):
+        return None
+    # Rows are told apart by brackets, not by line ends: each must end where its line does.
+    breaks = lines.count(b"\n") - lines.endswith(b"\n")
+    if not rows or breaks != len(rows) - 1 or lines.count(b"}\n{") != breaks:
+        return None
+    found = _pairs(rows) if rows[0].messages is UNSET else _talks(rows)
+    if found is None:
+        return None
+    keys = sum(len(places) * (1 + 2 * len(columns) if columns[0][0] else 2) for places, columns in found)
+    return found if _once(lines, keys) else None
 
 
-def worded(texts: list[str]) -> list[Text]:
+def plain_row(raw: dict[str, Any]) -> list[str] | None:
+    """Give the texts of a row that was read in another way, where it is plain."""
+    try:
+        row = msgspec.convert(raw, _Row)
+    except msgspec.MsgspecError:
+        return None
+    found = _pairs([row]) if row.messages is UNSET else _talks([row])
+    return None if found is None else [column[0] for column in found[0][1]]
+
+
+def worded(texts: Sequence[str]) -> list[Text]:
     """Give a plain row's texts as `anytune.data.rows.texts` does."""
     if not texts[0]:
         return [Text(None, "user", texts[1], trained=False), Text(None, "assistant", texts[2], trained=True)]
-    odd = len(texts) & 1
-    roles = ["system"] * odd + ["user", "assistant"] * (len(texts) // 2)
-    return [Text(index, role, text, role == "assistant") for index, (role, text) in enumerate(zip(roles, texts, strict=True))]
+    return [Text(index, role, text, role == "assistant") for index, (role, text) in enumerate(zip(_roles(len(texts)), texts, strict=True))]
+
+
+def _pairs(rows: list[_Row]) -> list[tuple[Sequence[int], Columns]] | None:
+    prompts, completions = tuple(map(_prompt, rows)), tuple(map(_completion, rows))
+    return [(range(len(rows)), [("",) * len(rows), prompts, completions])] if _said(prompts) and _said(completions) else None
+
+
+def _talks(rows: list[_Row]) -> list[tuple[Sequence[int], Columns]] | None:
+    talks = list(map(_messages, rows))
+    if not all(talks):
+        return None
+    sizes = set(map(len, talks))
+    found: list[tuple[Sequence[int], Columns]] = []
+    for size in sorted(sizes):
+        places: Sequence[int] = range(len(talks))
+        if len(sizes) > 1:
+            places = [place for place, talk in enumerate(talks) if len(talk) == size]
+        columns: Columns = []
+        for role, messages in zip(_roles(size), zip(*map(talks.__getitem__, places), strict=True), strict=False):
+            texts = tuple(map(_content, messages))
+            if set(map(_role, messages)) != {role} or not _said(texts):
+                return None
+            columns.append(texts)
+        if size < 2 or len(columns) != size:  # noqa: PLR2004 - a question and its answer
+            return None
+        found.append((places, columns))
+    return found
+
+
+def _once(lines: bytes, keys: int) -> bool:
+    """Tell whether no key stands twice in an object (msgspec reads the last): there are so many keys as were read.
+
+    A key ends with a quote and a colon. So do keys of JSON inside of a text, but with a backslash before the quote, where no known key has
+    one. A text that begins with a colon counts as a key too many, and its row goes the long way.
+    """
+    dense = lines.translate(None, _SPACE)
+    found = dense.count(b'":')
+    return found == keys or found - dense.count(b'\\":') == keys
+
+
+def _said(texts: Sequence[str]) -> bool:
+    """Tell whether no text is missing or blank; few are looked at closely, since blank ones begin and end with what shows nothing."""
+    if not all(texts):
+        return False
+    begins = "".join(set(map(_first, texts)))
+    if begins.isprintable() and " " not in begins:
+        return True
+    return not any(map(blank, texts))
+
+
+def _roles(size: int) -> list[str]:
+    return ["system"] * (size & 1) + list(islice(cycle(("user", "assistant")), size & ~1))

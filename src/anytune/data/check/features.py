@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from anytune.codes import finding
-from anytune.data.rows import GradedRow, PreferenceRow
+from anytune.data.rows import GradedRow, PreferenceRow, TextRow
 from anytune.data.rows.lessons import is_openai
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ _WORDS: Mapping[Feature, tuple[str, str]] = {
     "name": ("`name` in messages", "Remove the key, or write the name into the content."),
     "refusal": ("refusals", "Write the refusal as the content."),
     "several-answers": ("more than one message in an answer", "Keep one assistant's message on each side."),
+    "text": ("rows of plain text", "Give prompts and answers: a chat model does not learn from bare text there. Local backends do."),
     "extra-fields": ("a row's own fields", "Remove them; the target's grader must do without."),
 }
 
@@ -61,7 +62,7 @@ def unwanted(number: int, raw: Raw, kind: type[Row], rules: Rules, talks: Sequen
 
 def features(raw: Raw, kind: type[Row], talks: Sequence[tuple[str, Sequence[Raw]]]) -> dict[Feature, int | None]:
     """Give the features that a row uses, each with the index of the first message that has it."""
-    found: dict[Feature, int | None] = {}
+    found: dict[Feature, int | None] = {"text": None} if kind is TextRow else {}
     inner = raw["input"] if kind is PreferenceRow and is_openai(raw) and isinstance(raw.get("input"), dict) else raw
     if inner.get("tools") is not None:
         found["tools"] = None

@@ -55,6 +55,9 @@ _OTHERS = (
 )
 """How files begin that are pictures or documents, but of no taken format; only named, never opened."""
 
+_NO_PICTURES = frozenset({"SVG", "PDF"})
+"""What no reader of pictures opens, whatever the target takes."""
+
 _FIX = "Convert it to a JPEG, PNG or WEBP image in RGB."
 
 
@@ -159,7 +162,7 @@ def _carried(place: _Place, url: str, rules: Rules) -> Iterator[Finding]:
         return
     mild = rules.max_images is None and rules.max_image_bytes is None
     if other := next((name for begin, name in _OTHERS if begin.match(content)), None):
-        yield place.found("image-format", f"is a {other}, which is not taken.", _FIX, mild=mild)
+        yield place.found("image-format", f"is a {other}, which is not taken.", _FIX, mild=mild and other not in _NO_PICTURES)
     else:
         yield from _opened(place, content, (head[1] or "").lower(), mild=mild)
 

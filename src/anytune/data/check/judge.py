@@ -14,7 +14,7 @@ from anytune.codes import finding
 from anytune.data.check.features import unwanted
 from anytune.data.check.structure import structure
 from anytune.data.rows import KINDS, GradedRow, PreferenceRow, PromptRow, UnpairedRow, kind_of, wanted, word_of
-from anytune.data.rows.lessons import is_openai, shown, turns
+from anytune.data.rows.lessons import blank, is_openai, shown, turns
 from anytune.data.rules import OPEN
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ def _manners(number: int, path: str, found: Sequence[Raw], into: list[Finding]) 
             doubled = True
             words = f"`{path}.{index}` is a second message of {role} in a row."
             into.append(finding("role-order", words, "Join them; some chat templates refuse it.", row=number, message_index=index))
-        if type(content) is str and (not content or content.isspace()) and role not in _TOOL_ROLES:
+        if type(content) is str and blank(content) and role not in _TOOL_ROLES:
             _emptied(number, path, index, turn, into)
         if role == "function" or turn.get("function_call") is not None:
             words = f"`{path}.{index}` is of role function." if role == "function" else f"`{path}.{index}.function_call` is deprecated."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["CARDS", "FICTION", "IBANS", "LOCAL_PARTS", "RESERVED"]
+__all__ = ["CARDS", "FICTION", "IBANS", "LOCAL_PARTS", "MANUAL", "OWNED", "RESERVED"]
 
 LOCAL_PARTS = frozenset({
     "abuse", "admin", "administrator", "billing", "bounce", "careers", "contact", "customerservice", "donotreply", "enquiries",
@@ -41,3 +41,12 @@ IBANS = frozenset({
     "DE75512108001245126199", "DE02120300000000202051",
 })  # fmt: skip
 """Accounts that manuals print: the IBAN registry's own examples and the most copied ones."""
+
+OWNED = re.compile(
+    r"\b(?:my|our|his|her|their|pay|charge|charged|transfer|customer(?:'s)?)\b[^.!?\n]{0,40}$|\b(?:card|iban|account|amex|visa)\b[^.!?\n]{0,10}$",
+    re.IGNORECASE,
+)
+"""Words before a published number that speak of it as somebody's: an anonymised row, or a row whose writer did not know the number."""
+
+MANUAL = re.compile(r"\b(?:test|tests|testing|sandbox|manual|example|sample|dummy|demo|mock|fake|placeholder)\b", re.IGNORECASE)
+"""Words of texts that mean a published number to be one."""

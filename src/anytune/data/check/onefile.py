@@ -12,9 +12,10 @@ from anytune.data.check.judge import judge
 from anytune.data.check.repeats import Repeats, digests
 from anytune.data.files.strict import Parser
 from anytune.data.rows import kind_of, texts, word_of
+from anytune.data.tokens import unusual
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Sequence
 
     from anytune.data.check.collector import Collector
     from anytune.data.check.watch import Watch
@@ -26,8 +27,9 @@ __all__ = ["OneFile", "Wanted"]
 
 _BLANK = b" \t\r\n"
 _BATCH_ROWS = 1000
-_TOGETHER = 256
-"""Plain rows that are hashed and counted together: as many as the processor's cache holds."""
+_BATCH_BYTES = 3 * 2**20
+"""Text that is handed to the counter's thread at a time: less, and the two threads would wait for each other most of the time."""
+
 _KIND_OF_METHOD = {"dpo": "preference", "kto": "unpaired", "rft": "graded"}
 
 
@@ -69,35 +71,38 @@ class OneFile:
         self._fast = fast.allowed(wanted.method, wanted.rules)
         self._parser = Parser()
         self._shown: Collection[int] = ()
+        self._unflushed_bytes, self._unusual = 0, False
 
     def block(self, block: Block) -> None:
         """Read a block of JSON lines."""
-        number = block.first_number - 1
-        hot = HOT.search(block.raw)
-        lines = block.raw.split(b"\n")
-        self._shown = self._watch.among(block.first_number, number + len(lines) - (not lines[-1]))
-        numbers, rows = [], []
-        for line in lines:
-            number += 1
-            texts: list[str] | None = None
+        number = block.first_number
+        for piece in fast.pieces(block.raw) if self._fast else (block.raw,):
+            number += self._piece(number, piece)
+        self._unflushed_bytes += len(block.raw)
+        self._unusual = self._unusual or unusual(block.raw)
+        if self._counter is not None and self._unflushed_bytes >= _BATCH_BYTES:
+            self._counter.flush(unusual=self._unusual)
+            self._unflushed_bytes, self._unusual = 0, False
+
+    def _piece(self, first: int, piece: bytes) -> int:
+        """Read some lines, all at once where they are plain, and give their number."""
+        hot = HOT.search(piece)
+        found = None if hot or not self._fast else fast.plain(piece)
+        count = piece.count(b"\n") + (not piece.endswith(b"\n"))
+        self._shown = self._watch.among(first, first + count - 1)
+        if found is not None:
+            self._plain(first, found)
+            return count
+        for number, line in enumerate(piece.split(b"\n"), first):
+            if not line.strip(_BLANK):
+                continue
             glows = hot and HOT.search(line)
-            if line and self._fast and not glows:
-                try:
-                    texts = fast.plain(fast.parse(line))
-                except ValueError:  # the strict reader says what is wrong
-                    texts = None
-            if texts is not None:
-                numbers.append(number)
-                rows.append(texts)
-                if len(rows) == _TOGETHER:
-                    self._plain(numbers, rows)
-                    numbers, rows = [], []
-            elif line.strip(_BLANK):
+            alone = fast.plain(line) if self._fast and not glows else None
+            if alone is not None:
+                self._plain(number, alone)
+            else:
                 self._row(self._parser.line(number, line), hot=glows)
-        if rows:
-            self._plain(numbers, rows)
-        if self._counter is not None:
-            self._counter.flush()
+        return count
 
     def lines(self, lines: Iterable[Line]) -> None:
         """Read rows that come one by one, parsed already."""
@@ -139,17 +144,19 @@ class OneFile:
         if number in self._shown:
             self._watch.show(number, words)
 
-    def _plain(self, numbers: list[int], rows: list[list[str]]) -> None:
-        self.rows += len(rows)
-        if self._shown:
-            for number, texts in zip(numbers, rows, strict=True):
-                if number in self._shown:
-                    self._watch.show(number, fast.worded(texts))
-        for lines, columns in fast.columns(numbers, rows):
-            self._met("chat" if columns[0][0] else "prompt", lines[0])
-            self.repeats.add_plain(lines, columns)
+    def _plain(self, first: int, found: list[tuple[Sequence[int], fast.Columns]]) -> None:
+        """Take plain rows in, many at a time."""
+        for places, columns in found:
+            numbers = [first + place for place in places]
+            self.rows += len(numbers)
+            self._met("chat" if columns[0][0] else "prompt", numbers[0])
+            self.repeats.add_plain(numbers, columns)
             if self._counter is not None:
-                self._counter.plain(lines, columns)
+                self._counter.plain(numbers, columns)
+            if self._shown:
+                for number, texts in zip(numbers, zip(*columns, strict=True), strict=True):
+                    if number in self._shown:
+                        self._watch.show(number, fast.worded(texts))
 
     def _met(self, kind: str, number: int) -> None:
         self.kinds[kind] = min(number, self.kinds.get(kind, number))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from anytune.data.check.nobody import CARDS, FICTION, IBANS, LOCAL_PARTS, RESERVED
+from anytune.data.check.nobody import CARDS, FICTION, IBANS, LOCAL_PARTS, MANUAL, OWNED, RESERVED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,7 +40,10 @@ _CARD_BEGINS = re.compile(
 """Visa, Mastercard, American Express, Discover, JCB, Diners Club, UnionPay: first digits and lengths (ISO/IEC 7812 issuer numbers)."""
 
 _IBAN = re.compile(r"[A-Z](?<![A-Za-z0-9].)[A-Z]\d{2}(?:[A-Z0-9]{11,30}|(?: [A-Z0-9]{4}){2,7}(?: [A-Z0-9]{1,3})?)(?![A-Za-z0-9])")
+_CALLED = re.compile(r"\b(?:call|phone|tel|telephone|mobile|cell|reach|number)\b[^.!?\n]{0,25}$", re.IGNORECASE)
+_BEFORE = 60
 _FEW_DIGITS = 3
+_FEW_CARD_DIGITS = 1
 
 
 class _Identity(NamedTuple):
@@ -131,19 +134,24 @@ class Personal:
     def _cards(self, text: str) -> Iterator[str]:
         for match in _CARD.finditer(text):
             digits = re.sub(r"\D", "", match[0])
-            if _CARD_BEGINS.fullmatch(digits) and digits not in CARDS and len(set(digits)) > _FEW_DIGITS and self._luhn(digits):
+            if (
+                _CARD_BEGINS.fullmatch(digits)
+                and (digits not in CARDS or _owned(match))
+                and len(set(digits)) > _FEW_CARD_DIGITS
+                and self._luhn(digits)
+            ):
                 yield digits
 
     def _accounts(self, text: str) -> Iterator[str]:
         for match in _IBAN.finditer(text):
             number = match[0].replace(" ", "")
-            if number not in IBANS and self._iban(number):
+            if (number not in IBANS or _owned(match)) and self._iban(number):
                 yield number
 
     def _telephones(self, text: str) -> Iterator[str]:
         if "+" in text or "\uff0b" in text:
             yield from (match[0] for match in _PHONE_ABROAD.finditer(text) if self._answers(match[0], None))
-        yield from (match[0] for match in _PHONE_US.finditer(text) if self._answers(match[0], "US"))
+        yield from (match[0] for match in _PHONE_US.finditer(text) if self._answers(match[0], "US") or _called(match))
         if not text.isascii():
             yield from (match[1] for match in _PHONE_JP.finditer(text) if self._answers(match[1], "JP"))
 
@@ -153,6 +161,16 @@ class Personal:
             return False
         matcher = self._phones.PhoneNumberMatcher(written, region, leniency=self._phones.Leniency.VALID)
         return any(True for _ in matcher)
+
+
+def _called(match: Match[str]) -> bool:
+    """Tell whether a number that rings nowhere is spoken of as a telephone's; those that are kept for stories never are."""
+    return not FICTION.search(match[0]) and _CALLED.search(match.string[: match.start()][-_BEFORE:]) is not None
+
+
+def _owned(match: Match[str]) -> bool:
+    """Tell whether a number that manuals print is spoken of as somebody's."""
+    return OWNED.search(match.string[: match.start()][-_BEFORE:]) is not None and not MANUAL.search(match.string)
 
 
 def _somebody(match: Match[str]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from array import array
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from anytune.codes import finding
 
@@ -19,7 +19,10 @@ __all__ = ["Private"]
 _LISTED = 100
 """Findings of one kind and file that keep their message and shape; of those beyond, the row is kept."""
 
-_LIKELY = re.compile(r"@|\d\D{0,2}\d\D{0,2}\d\D{0,2}\d\D{0,2}\d\D{0,2}\d|[A-Za-z0-9_+/=-]{20}|://|PRIVATE KEY|PuTTY")
+_LIKELY = re.compile(
+    r"@|\d\D{0,2}\d\D{0,2}\d\D{0,2}\d\D{0,2}\d\D{0,2}\d|[A-Za-z0-9_+/=-]{20}|://|PRIVATE KEY|PuTTY"
+    r"|[Pp]assw|PASSW|[Ss]ecret|SECRET|_key|_KEY|pwd|PWD"
+)
 """Most rows have nothing of this, and with it nothing that is looked for."""
 
 _FIX = {
@@ -89,7 +92,8 @@ class Private:
         for sort, listed in self._listed.items():
             more = self._more.get(sort)
             if more:
-                listed = [*listed, finding(sort.code, f"{_named(sort.kind)} in {len(more):,} more rows.", _FIX[sort.code], rows=more)]  # noqa: PLW2901
+                words = f"{_named(sort.kind)} in {len(more):,} more rows."
+                listed = [*listed, finding(sort.code, words, _FIX[sort.code], rows=more, severity=_severity(sort.kind))]  # noqa: PLW2901
             for one in listed:
                 yield one.model_copy(update={"file": sort.file if several else None})
 
@@ -100,7 +104,15 @@ class Private:
             return
         where = f"the {text.role} message" if text.message_index is not None else f"the row's {text.role or 'text'}"
         message = f"{_named(sort.kind)} in {where}: {shape}."
-        listed.append(finding(sort.code, message, _FIX[sort.code], row=number, message_index=text.message_index))
+        severity = _severity(sort.kind)
+        listed.append(finding(sort.code, message, _FIX[sort.code], row=number, message_index=text.message_index, severity=severity))
+
+
+def _severity(kind: str) -> Literal["warning"] | None:
+    """Give the severity of a kind of secret that may be nobody's; other findings have their code's own."""
+    from anytune.data.check.secrets import PERHAPS  # noqa: PLC0415 - loaded with the detectors, where they are wanted
+
+    return "warning" if kind.endswith(PERHAPS) else None
 
 
 def _named(kind: str) -> str:

@@ -14,7 +14,7 @@ import orjson
 
 from anytune.codes import finding
 from anytune.data.check.collector import MAX_ROWS
-from anytune.data.check.fast import plain
+from anytune.data.check.fast import plain_row
 from anytune.data.rows import split_input
 
 if TYPE_CHECKING:
@@ -111,7 +111,9 @@ def digests(raw: dict[str, Any]) -> tuple[int, int]:
     """
     asked, answered = split_input(raw)
     if isinstance(asked, list) and asked[-1] is None and len(asked) == 2:  # noqa: PLR2004 - what is asked, and no tools
-        texts = plain({"messages": [*asked[0], answered]} if isinstance(asked[0], list) else {"prompt": asked[0], "completion": answered})
+        texts = plain_row(
+            {"messages": [*asked[0], answered]} if isinstance(asked[0], list) else {"prompt": asked[0], "completion": answered}
+        )
         if texts is not None:
             return hash(tuple(texts[:-1])), hash(texts[-1])
     if isinstance(answered, list) and ("chosen" in raw or "preferred_output" in raw):

@@ -68,6 +68,7 @@ class Run:
         for watcher in self.watchers:
             self.collector.add(watcher.findings())
         if validation is not None:
+            self.collector.add(_other_kind(train.one, validation.one))
             self.collector.add(across(train.one.repeats, validation.one.repeats))
         elif self.wanted.rules.needs_validation:
             words = f"{self.wanted.rules.target or 'The target'} wants a validation file for {self.wanted.method}."
@@ -134,12 +135,22 @@ class Run:
         """Give the number of lines of a file that is too long to be looked at closely, else None."""
         if self.deep or not self.watchers:
             return None
-        count = lines_of(path) if reading.container.startswith("jsonl") else sum(1 for _ in lines(path))
+        kind, _, packing = reading.container.partition(".")
+        count = lines_of(path, packed=bool(packing)) if kind == "jsonl" else sum(1 for _ in lines(path))
         return count if count > ALL_ROWS else None
 
     def _progress(self, done_bytes: int) -> None:
         if self.progress is not None:
             self.progress(self._done_bytes + done_bytes, self._all_bytes)
+
+
+def _other_kind(train: OneFile, validation: OneFile) -> Iterable[Finding]:
+    """Tell of a validation file whose rows are none of those that the training file has."""
+    if train.kinds and validation.kinds and not train.kinds.keys() & validation.kinds.keys():
+        kind, row = next(iter(validation.kinds.items()))
+        words = f"The validation file has {kind} rows, the training file {' and '.join(train.kinds)} rows."
+        found = finding("mixed-rows", words, "Write both files in one kind of row (`anytune data convert` may do it).", row=row)
+        yield found.model_copy(update={"file": "validation"})
 
 
 def _sha256(path: Path) -> str:

@@ -62,7 +62,7 @@ def tools(number: int, raw: Raw, kind: type[Row]) -> Iterator[Finding]:
             stated = True
             yield from _definitions(number, f"{prefix}{key}", listed, declared)
     for talk, start, strict in _talks(raw, kind, inner):
-        row = _Talk(number, declared, stated=stated, strict=strict)
+        row = _Talk(number, declared, stated=stated, strict=strict, single=strict and inner.get("parallel_tool_calls") is False)
         for offset, (path, turn) in enumerate(talk):
             yield from row.take(path, turn, counted=offset >= start)
 
@@ -106,13 +106,15 @@ def _definitions(number: int, path: str, listed: Sequence[object], declared: dic
 class _Talk:
     """A conversation as it goes on: calls wait for their results; those of the last message wait for what comes after the row."""
 
-    def __init__(self, number: int, declared: dict[str, _Known], *, stated: bool, strict: bool) -> None:
+    def __init__(self, number: int, declared: dict[str, _Known], *, stated: bool, strict: bool, single: bool) -> None:
+        self._single = single
         self._number = number
         self._declared = declared
         self._stated = stated
         self._strict = strict
         self._open: dict[str, tuple[str, int]] = {}
         self._ids: set[str] = set()
+        self._answered: set[str] = set()
         self._nameless = False
         self._found: list[Finding] = []
 
@@ -135,8 +137,12 @@ class _Talk:
         if not isinstance(answered, str) or not answered:
             self._open.pop(next(iter(self._open), ""), None)  # the schema has said that its id is missing
             return
-        self._open.pop(answered, None)
-        if answered not in self._ids and not self._nameless:
+        again = self._open.pop(answered, None) is None and answered in self._answered
+        self._answered.add(answered)
+        if again and not self._nameless:
+            words = f"`{at[0]}.{at[1]}` answers a call that was answered before."
+            self._say("orphan-result", at, words, "Keep one result of each call.", severity="warning")
+        elif answered not in self._ids and not self._nameless:
             fix = "Give it the `id` of the call that it answers, or remove it."
             self._say("orphan-result", at, f"`{at[0]}.{at[1]}` answers a call that is not in the row before it.", fix)
 
@@ -148,6 +154,9 @@ class _Talk:
 
     def _calls(self, at: tuple[str, int], turn: Raw) -> None:
         listed = turn.get("tool_calls")
+        if self._single and isinstance(listed, list) and len(listed) > 1:
+            words = f"`{at[0]}.{at[1]}` makes {len(listed)} calls at once, though `parallel_tool_calls` is false."
+            self._say("bad-value", at, words, "Make one call a message, or set it to true.", severity="warning")
         for place, call in enumerate(listed if isinstance(listed, list) else ()):
             if not isinstance(call, dict):
                 continue

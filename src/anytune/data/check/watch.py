@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -15,13 +16,13 @@ if TYPE_CHECKING:
     from anytune.data.rows import Text
     from anytune.values import Finding
 
-__all__ = ["ALL_ROWS", "SAMPLE_ROWS", "Watch", "Watcher"]
+__all__ = ["ALL_ROWS", "SAMPLE_ROWS", "Watch", "Watcher", "lines_of"]
 
 ALL_ROWS = 50_000
 """Files of so many rows are read whole."""
 
 SAMPLE_ROWS = 10_000
-"""Rows that are looked at in a larger file, unless all are asked for."""
+"""Rows that are looked at in a larger file, about, unless all are asked for."""
 
 _SEED = 0
 _CHUNK_BYTES = 2**20
@@ -51,7 +52,7 @@ class Watch:
             path: The file.
             file: Its role.
             watchers: Who looks.
-            lines: How many lines the file has, for a sample of them; None for all.
+            lines: How many lines the file has, roughly, for a sample of `SAMPLE_ROWS` of them; None for all.
         """
         self._name, self._file, self._watchers = path.name, file, watchers
         self._all = lines is None and bool(watchers)
@@ -59,7 +60,7 @@ class Watch:
         self.sampled = lines is not None
         self.shown = 0
         if watchers and lines is not None:
-            self._chosen = iter(sorted(random.Random(_SEED).sample(range(1, lines + 1), min(SAMPLE_ROWS, lines))))  # noqa: S311 - no secret
+            self._chosen = _spread(lines / SAMPLE_ROWS)
         self._next = next(self._chosen, None)
 
     def among(self, first: int, last: int) -> Collection[int]:
@@ -86,10 +87,26 @@ class Watch:
         return [finding("sampled", message, "Look at all of them with `--deep` (`deep=True`); it takes longer.")]
 
 
-def lines_of(path: Path) -> int:
-    """Count the lines of a JSONL file, packed or not."""
+def lines_of(path: Path, *, packed: bool) -> int:
+    """Count the lines of a JSONL file; where it is not packed, those beyond `ALL_ROWS` are estimated by the length of the first ones."""
+    count = read_bytes = 0
+    ended = True
     with open_bytes(path) as stream:
-        count = 1
         while chunk := stream.read(_CHUNK_BYTES):
             count += chunk.count(b"\n")
-    return count
+            read_bytes += len(chunk)
+            ended = chunk.endswith(b"\n")
+            if count > ALL_ROWS and not packed:
+                return count * path.stat().st_size // read_bytes
+    return count + (not ended)
+
+
+def _spread(stride: float) -> Iterator[int]:
+    """Give one line of every so many, by chance but the same ones every time, without end."""
+    chance = random.Random(_SEED)  # noqa: S311 - no secret
+    last = 0
+    for start in itertools.count():
+        line = int((start + chance.random()) * stride) + 1
+        if line > last:
+            yield line
+            last = line

@@ -51,14 +51,14 @@ def open_file(path: Path) -> io.BufferedReader:
         DataError: It is missing, no regular file, or not readable.
     """
     try:
-        if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for ever
-            kind = "a folder" if path.is_dir() else "no regular file"
-            raise DataError(f"{path} cannot be read: it is {kind}.", fix="Give a data file; what comes from a pipe is saved first.")
-        return path.open("rb")
+        if stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for ever
+            return path.open("rb")
     except FileNotFoundError:
         raise DataError(f"{path} does not exist.", fix="Check the path; it is relative to the spec, or to the working folder.") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise _unreadable(path, error) from error
+    kind = "a folder" if path.is_dir() else "no regular file"
+    raise DataError(f"{path} cannot be read: it is {kind}.", fix="Give a data file; what comes from a pipe is saved first.")
 
 
 def open_bytes(path: str | Path, *, max_bytes: int = MAX_PLAIN_BYTES, progress: Callable[[int], object] | None = None) -> io.BufferedReader:

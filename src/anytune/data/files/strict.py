@@ -21,6 +21,7 @@ _MAX_DIGITS = 400
 _INTEGERS = range(-(2**63), 2**64)
 _SAFE_DIGITS = 18
 _SHOWN = 60
+_LONGEST_SECRET = 4000
 
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
@@ -69,6 +70,10 @@ def parse(number: int, raw: bytes) -> Line:
 
 def brief(name: str) -> str:
     """Quote a key or column for a message: escaped, and cut where it is long."""
+    if len(name) > _SHOWN:
+        from anytune.data.check.secrets import hidden  # noqa: PLC0415 - a secret that is cut off is not known as one any more
+
+        name = hidden(name[:_LONGEST_SECRET])
     return repr(name if len(name) <= _SHOWN else f"{name[:_SHOWN]}…")
 
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from anytune.data.formats.losses import Loss, named
 from anytune.data.formats.table import ASIDE
 
-__all__ = ["fits", "read"]
+__all__ = ["fits", "nearly", "read"]
 
 _PROMPTS = ("prompt", "question", "query", "instruction", "input")
 _ANSWERS = ("completion", "response", "answer", "output")
@@ -44,6 +44,14 @@ def read(row: dict[str, Any]) -> tuple[dict[str, Any], list[Loss]]:
     system = [{"role": "system", "content": row[found.system]}] if row[found.system] else []
     messages = {name: [{"role": "assistant", "content": sides[name]}] for name in names}
     return {"prompt": [*system, {"role": "user", "content": prompt}]} | messages, losses
+
+
+def nearly(row: dict[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+    """Tell which columns would be read, and which others stand in the way; None where that is not what is wrong."""
+    known = {*_PROMPTS, *_ANSWERS, "chosen", "rejected", "system", "system_prompt", *ASIDE}
+    foreign = tuple(key for key in row if key.strip().lower() not in known)
+    found = _columns({key: value for key, value in row.items() if key not in foreign}) if foreign else None
+    return None if found is None else ((found.prompt, *found.answers), foreign)
 
 
 def _columns(row: dict[str, Any]) -> _Columns | None:

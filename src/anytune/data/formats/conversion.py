@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from anytune.codes import finding
-from anytune.data.files import describe, write
+from anytune.data.files import describe, resolve, write
 from anytune.data.formats import trl
 from anytune.data.formats.losses import Losses
 from anytune.data.formats.reading import OWN, Reading
 from anytune.data.formats.registry import dialect_named, written
-from anytune.errors import DataError
+from anytune.errors import ConfigError, DataError
 from anytune.values import Finding, LocalFile, Value
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ _BOM = b"\xef\xbb\xbf"
 _EDITION = 1
 """Goes up when a writer writes otherwise than before, so that no file of an older anytune is taken for today's."""
 
+_PACKED = frozenset({".gz", ".zst"})
+_TABLES = frozenset({".csv", ".tsv", ".parquet", ".xlsx"})
 _TOLD_ROWS = 1000
 _REPAIR = "Correct or remove these rows (`anytune data check` explains each), then convert again."
 
@@ -85,18 +87,18 @@ class _Pass(NamedTuple):
 
 
 def convert(
-    source: Path,
+    source: str | Path,
     target: Path,
     *,
     to: str,
     method: str | None = None,
     allow_loss: bool = False,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int], object] | None = None,
 ) -> Conversion:
     """Write a file's rows in another dialect, as JSONL; the target appears whole or not at all.
 
     Args:
-        source: A file of any format and container that anytune reads.
+        source: A data file of any format and container that is read, a folder of them, or `hf:owner/name`.
         target: The file to write; `.gz` and `.zst` at its end compress it. One that is there is replaced.
         to: The dialect, one of `DIALECTS`.
         method: What the rows are for (`sft`, `dpo`, `kto`, `rft`): rows of other kinds are then refused.
@@ -104,20 +106,22 @@ def convert(
         progress: Called now and then with the number of rows so far.
 
     Raises:
-        ConfigError: There is no such dialect.
+        ConfigError: There is no such dialect, or the target's name promises another container than JSONL.
         DataError: The source cannot be read or holds no rows; or, with `findings`, rows are wrong or too much would be lost.
     """
-    wanted = _for_file(dialect_named(to), source, to)
-    walk = _Pass.over(source)
+    _of_lines(target)
+    dialect, path = dialect_named(to), resolve(source)
+    wanted = _for_file(dialect, path, to)
+    walk = _Pass.over(path)
     try:
         made = write(
             _rows(walk, wanted, method, allow_loss=allow_loss, progress=progress, judged=True),
             target,
             bom=wanted.bom,
-            source=source,
+            source=path,
         )
     except _Refused:
-        raise _refusal(walk, source, to, allow_loss=allow_loss) from None
+        raise _refusal(walk, path, to, allow_loss=allow_loss) from None
     return Conversion(
         path=target.resolve(),
         sha256=made.sha256,
@@ -172,6 +176,14 @@ def prepare(
     return describe(target, role), found
 
 
+def _of_lines(target: Path) -> None:
+    """Refuse a name that the next reader would take for a table."""
+    ending = next((suffix for suffix in reversed(target.suffixes) if suffix.lower() not in _PACKED), "")
+    if ending.lower() in _TABLES:
+        better = f"{target.name.partition('.')[0]}.jsonl"
+        raise ConfigError(f"{target} would hold JSON lines, and its name says {ending}.", fix=f"Call it {better}.")
+
+
 def _compared(walk: _Pass, wanted: Dialect, method: str) -> bool:
     """Go through the file once, and tell whether it is already what the dialect wants, byte for byte where that counts."""
     path = walk.reading.path
@@ -197,7 +209,7 @@ def _rows(
     *,
     allow_loss: bool,
     judged: bool,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int], object] | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Give the rows as they are to be written; at the end, or with the first wrong one on, nothing more comes.
 
@@ -258,7 +270,7 @@ def _for_file(wanted: Dialect, path: Path, name: str) -> Dialect:
 
 
 def _refusal(walk: _Pass, source: Path, to: str, *, allow_loss: bool) -> DataError:
-    errors = walk.errors(allow_loss=allow_loss)
+    errors = (*walk.errors(allow_loss=allow_loss), *walk.reading.hints)
     if walk.wrong.findings():
         return DataError(f"{source.name} was not converted: rows of it are wrong or have no form in {to!r}.", findings=errors, fix=_REPAIR)
     fix = "Say `--allow-loss` (`allow_loss=True`) if that is meant, or choose a dialect that holds it."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from anytune.data.rows.answers import PreferenceRow, PromptRow, TextRow, UnpairedRow
 from anytune.data.rows.chat import ChatRow, GradedRow
-from anytune.data.rows.kinds import KINDS, Row, kind_of, wanted, word_of
+from anytune.data.rows.kinds import KINDS, METHODS, Row, kind_of, wanted, word_of
 from anytune.data.rows.messages import (
     ROLES,
     AssistantMessage,
@@ -20,6 +20,7 @@ from anytune.data.rows.texts import Text, split_input, texts
 
 __all__ = [
     "KINDS",
+    "METHODS",
     "ROLES",
     "AssistantMessage",
     "Call",

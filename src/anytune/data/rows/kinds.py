@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from anytune.data.rows.row import KindOfRow
 
-__all__ = ["KINDS", "Row", "kind_of", "wanted", "word_of"]
+__all__ = ["KINDS", "METHODS", "Row", "kind_of", "wanted", "word_of"]
 
 Row = ChatRow | PromptRow | PreferenceRow | UnpairedRow | GradedRow | TextRow
 
@@ -33,6 +33,9 @@ _WANTED: Mapping[str, tuple[type[Row], ...]] = {
     "kto": (UnpairedRow,),
     "rft": (GradedRow,),
 }
+METHODS = frozenset(_WANTED)
+"""Methods of which core knows what they learn from."""
+
 _KEYS: Mapping[str, type[Row]] = {
     "chosen": PreferenceRow,
     "rejected": PreferenceRow,

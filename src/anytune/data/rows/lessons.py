@@ -13,7 +13,21 @@ from anytune.data.rows.messages import ROLES
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-__all__ = ["OPENAI_KEYS", "Problem", "chat", "graded", "is_openai", "preference", "prompt", "says", "shown", "text", "turns", "unpaired"]
+__all__ = [
+    "OPENAI_KEYS",
+    "Problem",
+    "blank",
+    "chat",
+    "graded",
+    "is_openai",
+    "preference",
+    "prompt",
+    "says",
+    "shown",
+    "text",
+    "turns",
+    "unpaired",
+]
 
 Raw = dict[str, Any]
 
@@ -25,6 +39,10 @@ _OPENAI_KEYS_MEANT = {
     "rejected": "non_preferred_output",
 }
 _LONGEST_WORD = 60
+_LONGEST_SECRET = 4000
+_UNSEEN = dict.fromkeys(map(ord, "\u00ad\u180e\u200b\u200c\u200d\u200e\u200f\u2060\u2061\u2062\u2063\u2064\ufeff"))
+"""Characters that show nothing by themselves, and that Python does not count as space."""
+
 _INPUT_KEYS = frozenset({"messages", "tools", "parallel_tool_calls"})
 
 
@@ -64,7 +82,7 @@ def prompt(raw: Raw) -> Iterator[Problem]:
     yield from _asked(raw.get("prompt"))
     completion = raw.get("completion")
     if isinstance(completion, str):
-        if not completion or completion.isspace():
+        if blank(completion):
             yield Problem("empty-answer", "The completion is empty.", "Write what is to be learned, or remove the row.")
     elif found := turns(completion):
         yield from _spoken(found, "completion")
@@ -97,7 +115,7 @@ def preference(raw: Raw) -> Iterator[Problem]:
 def text(raw: Raw) -> Iterator[Problem]:
     """Judge plain text."""
     said = raw.get("text")
-    if isinstance(said, str) and (not said or said.isspace()):
+    if isinstance(said, str) and blank(said):
         yield Problem("empty-answer", "`text` is empty.", "Remove the row.")
 
 
@@ -115,7 +133,7 @@ def says(turn: Mapping[str, Any]) -> bool:
     """Tell whether an assistant's message says, calls or declines something."""
     content = turn.get("content")
     if isinstance(content, str):
-        if content and not content.isspace():
+        if not blank(content):
             return True
     elif isinstance(content, list):
         if any(_worded(part) for part in content):
@@ -129,7 +147,17 @@ def says(turn: Mapping[str, Any]) -> bool:
 def shown(word: object) -> str:
     """Give a key or a word of a row as a message may hold it: printable, and not longer than 60 characters."""
     said = ascii(word)[1:-1] if isinstance(word, str) and not word.isprintable() else str(word)
+    if len(said) <= _LONGEST_WORD:
+        return said
+    from anytune.data.check.secrets import hidden  # noqa: PLC0415 - a secret that is cut off is not known as one any more
+
+    said = hidden(said[:_LONGEST_SECRET])
     return said if len(said) <= _LONGEST_WORD else said[: _LONGEST_WORD - 1] + "…"
+
+
+def blank(said: str) -> bool:
+    """Tell whether a text shows nothing: it is empty, or of spaces and of characters without width."""
+    return not said or said.isspace() or ((said[0] == " " or not said[0].isprintable()) and not said.translate(_UNSEEN).strip())
 
 
 def is_openai(raw: Mapping[str, Any]) -> bool:
@@ -152,7 +180,7 @@ def _worded(part: object) -> bool:
     if not isinstance(part, dict) or part.get("type") not in ("text", "refusal"):
         return True  # malformed or misplaced, which is another finding
     said = part.get("text") or part.get("refusal")
-    return not isinstance(said, str) or not said.isspace() if said else False
+    return (not isinstance(said, str) or not blank(said)) if said else False
 
 
 def _spoken(found: Sequence[Raw], path: str) -> Iterator[Problem]:
@@ -172,7 +200,9 @@ def _learned(found: Sequence[Raw], path: str) -> Iterator[Problem]:
         fix = "Give the turns that are to be learned weight 1, or remove the row."
         yield Problem("all-weights-zero", f"Every assistant's message in `{path}` has weight 0.", fix)
     elif not any(map(says, learned)) and not all(turn.get("content") is None for turn in learned):
-        yield Problem("empty-answer", "Every assistant's message that is learned is empty.", "Write the answer, or remove the row.")
+        first = next(index for index, turn in enumerate(found) if turn in learned)
+        words = "Every assistant's message that is learned is empty."
+        yield Problem("empty-answer", words, "Write the answer, or remove the row.", first)
 
 
 def _asked(value: object, path: str = "prompt") -> Iterator[Problem]:
@@ -182,7 +212,7 @@ def _asked(value: object, path: str = "prompt") -> Iterator[Problem]:
 
 def _answer(value: object, name: str) -> Iterator[Problem]:
     if isinstance(value, str):
-        if not value or value.isspace():
+        if blank(value):
             yield Problem("empty-answer", f"`{name}` is empty.", "Write the answer, or remove the row.")
         return
     found = turns(value)
