@@ -1,7 +1,7 @@
 """The short way for plain rows: what it takes is good, what it does not take is judged by the schemas.
 
 A plain row is text and nothing else: a system's message or none, then user and assistant in turns, or a prompt and its completion. Most
-files hold nothing else. msgspec reads such rows into the two types below, and nothing else into them; a few comparisons of whole columns
+files hold nothing else. msgspec reads such rows into the types below, and nothing else into them; a few comparisons of whole columns
 tell the rest. Whatever is different in any way is left to `anytune.data.files.parse` and `anytune.data.check.judge`; that these find
 nothing wrong with a row taken here is property-tested (tests/unit/data/test_fast_agrees.py).
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from itertools import cycle, islice
 from operator import attrgetter, itemgetter
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -36,21 +36,28 @@ _METHODS = frozenset({None, "sft"})
 _SPACE = b" \t\r\n"
 
 
-class _Message(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    role: Literal["system", "user", "assistant"]
+class _System(msgspec.Struct, forbid_unknown_fields=True, gc=False, tag_field="role", tag="system"):
+    content: str
+
+
+class _User(msgspec.Struct, forbid_unknown_fields=True, gc=False, tag_field="role", tag="user"):
+    content: str
+
+
+class _Assistant(msgspec.Struct, forbid_unknown_fields=True, gc=False, tag_field="role", tag="assistant"):
     content: str
 
 
 class _Row(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    messages: list[_Message] | UnsetType = UNSET
+    messages: list[_System | _User | _Assistant] | UnsetType = UNSET
     prompt: str | UnsetType = UNSET
     completion: str | UnsetType = UNSET
 
 
-_DECODER = msgspec.json.Decoder(_Row)
-_role, _content = attrgetter("role"), attrgetter("content")
+_decode = msgspec.json.Decoder(_Row).decode
+_TYPES = {"system": _System, "user": _User, "assistant": _Assistant}
+_content, _messages, _prompt, _completion = map(attrgetter, ("content", "messages", "prompt", "completion"))
 _first = itemgetter(0)
-_messages, _prompt, _completion = attrgetter("messages"), attrgetter("prompt"), attrgetter("completion")
 
 
 def allowed(method: str | None, rules: Rules) -> bool:
@@ -81,15 +88,9 @@ def plain(lines: bytes) -> list[tuple[Sequence[int], Columns]] | None:
         [(range(0, 2), [('', ''), ('2 + 2?', '3 + 3?'), ('4', '6')])]
         >>> plain(b'{"prompt": "2 + 2?"}')
     """
-    if b"\r\n" in lines:
-        lines = lines.replace(b"\r\n", b"\n")
     try:
-        rows = _DECODER.decode_lines(lines)
+        rows = list(map(_decode, lines.removesuffix(b"\n").split(b"\n")))
     except (msgspec.MsgspecError, ValueError):
-        return None
-    # Rows are told apart by brackets, not by line ends: each must end where its line does.
-    breaks = lines.count(b"\n") - lines.endswith(b"\n")
-    if not rows or breaks != len(rows) - 1 or lines.count(b"}\n{") != breaks:
         return None
     found = _pairs(rows) if rows[0].messages is UNSET else _talks(rows)
     if found is None:
@@ -133,7 +134,7 @@ def _talks(rows: list[_Row]) -> list[tuple[Sequence[int], Columns]] | None:
         columns: Columns = []
         for role, messages in zip(_roles(size), zip(*map(talks.__getitem__, places), strict=True), strict=False):
             texts = tuple(map(_content, messages))
-            if set(map(_role, messages)) != {role} or not _said(texts):
+            if set(map(type, messages)) != {_TYPES[role]} or not _said(texts):
                 return None
             columns.append(texts)
         if size < 2 or len(columns) != size:  # noqa: PLR2004 - a question and its answer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from anytune.codes import finding
@@ -147,16 +148,16 @@ class OneFile:
     def _plain(self, first: int, found: list[tuple[Sequence[int], fast.Columns]]) -> None:
         """Take plain rows in, many at a time."""
         for places, columns in found:
-            numbers = [first + place for place in places]
+            numbers = range(first, first + len(places)) if isinstance(places, range) else [first + place for place in places]
             self.rows += len(numbers)
             self._met("chat" if columns[0][0] else "prompt", numbers[0])
             self.repeats.add_plain(numbers, columns)
             if self._counter is not None:
                 self._counter.plain(numbers, columns)
-            if self._shown:
-                for number, texts in zip(numbers, zip(*columns, strict=True), strict=True):
-                    if number in self._shown:
-                        self._watch.show(number, fast.worded(texts))
+            for number in self._shown:
+                place = bisect_left(numbers, number)
+                if place < len(numbers) and numbers[place] == number:
+                    self._watch.show(number, fast.worded([column[place] for column in columns]))
 
     def _met(self, kind: str, number: int) -> None:
         self.kinds[kind] = min(number, self.kinds.get(kind, number))

@@ -64,12 +64,12 @@ class Watch:
         self._next = next(self._chosen, None)
 
     def among(self, first: int, last: int) -> Collection[int]:
-        """Give the lines from `first` to `last` that are to be shown; what lies before has been asked for already."""
+        """Give the lines from `first` to `last` that are to be shown, in order; what lies before has been asked for already."""
         if self._all:
             return range(first, last + 1)
-        found = set()
+        found = []
         while self._next is not None and self._next <= last:
-            found.add(self._next)
+            found.append(self._next)
             self._next = next(self._chosen, None)
         return found
 
