@@ -57,7 +57,7 @@ def check(
         validation: A second file: leaks from one into the other are found.
         rules: What the target takes, as `anytune.catalog.rules` gives it.
         grader: A grader's definition (OpenAI's JSON): rows must have the fields that it names.
-        deep: Look for near duplicates, secrets and personal data in all rows of files over 50,000 rows; else in a sample of 10,000.
+        deep: Look for near duplicates, secrets and personal data in all rows of files over 50,000 rows; else in a sample of 5,000.
         skip: What to leave out: names of `CHECKS`, or codes of findings; each leaves a finding `not-checked`.
         tokens: Count tokens, where `rules.encoding` says how.
         progress: Called now and then with the bytes that were read, and the bytes in all.

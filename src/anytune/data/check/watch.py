@@ -21,7 +21,7 @@ __all__ = ["ALL_ROWS", "SAMPLE_ROWS", "Watch", "Watcher", "lines_of"]
 ALL_ROWS = 50_000
 """Files of so many rows are read whole."""
 
-SAMPLE_ROWS = 10_000
+SAMPLE_ROWS = 5_000
 """Rows that are looked at in a larger file, about, unless all are asked for."""
 
 _SEED = 0
