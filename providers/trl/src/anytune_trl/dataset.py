@@ -167,7 +167,9 @@ def stops_training(found: Finding) -> bool:
 def _overlong(counts: Counts, role: str, max_length: int, overlong: Overlong) -> list[Finding]:
     if not counts.overlong:
         return []
-    many = f"{len(counts.overlong)} {role} rows are longer than max_length={max_length} tokens (longest: {counts.longest})"
+    number = len(counts.overlong)
+    rows = "row is" if number == 1 else "rows are"
+    many = f"{number:,} {role} {rows} longer than max_length={max_length} tokens (longest: {counts.longest:,})"
     first = ", ".join(str(row) for row in counts.overlong[:_NAMED_ROWS])
     what = {"error": "rows", "drop": "they are dropped; rows", "truncate": "their end is cut off; rows"}[overlong]
     fix = "Raise `max_length`, shorten them, or say `overlong: drop` (or `truncate`)." if overlong == "error" else "Raise `max_length`."

@@ -62,7 +62,7 @@ def quote(load: Load, shape: Shape, parameters: int, resolved: Resolved) -> Quot
         f"tokens counted with the model's tokenizer and template; minutes estimated from {operations:.2g} operations at {speed}, loading "
         f"and saving included; memory estimated from {parameters / 1e6:.0f}M weights, {shape.layers} layers of width {shape.hidden}, "
         f"{shape.vocabulary} words and {resolved.per_device_train_batch_size} rows of {load.longest} tokens; "
-        f"such minutes proved right to about a third, but half of what it took on a busy machine, and such memory to a sixth"
+        f"such minutes proved up to half too many on a quiet machine and half of what it took on a busy one, such memory right to an eighth"
     )
     return Quote(
         tokens=load.tokens,
