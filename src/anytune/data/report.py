@@ -44,7 +44,7 @@ class FileReport(Value):
         format: How it was read: `anytune`, `openai-dpo`, `sharegpt`, `alpaca`, …
         container: `jsonl`, `json`, `csv`, `parquet`, with `.gz` or `.zst` where it is compressed.
         kind: Which rows: `chat`, `prompt`, `preference`, `unpaired`, `graded`, `text`; empty where no row was good.
-        tokens: Where they were counted.
+        tokens: Where they were counted; of rows that are wrong none are.
     """
 
     rows: int

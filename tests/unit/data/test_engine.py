@@ -76,7 +76,8 @@ def test_a_file_of_blank_lines_holds_no_rows(tmp_path: Path) -> None:
 def test_an_empty_file_holds_no_rows(tmp_path: Path) -> None:
     report = check(written(tmp_path), None)
     assert told(report) == [("no-rows", None)]
-    assert report.tokens is None
+    assert report.tokens is not None
+    assert (report.tokens.total, report.tokens.longest, report.tokens.percentiles) == (0, 0, {})
 
 
 @pytest.mark.parametrize("name", ["missing.jsonl", "."])

@@ -92,7 +92,7 @@ def _described(found: FileReport) -> dict[str, object]:
         "rows": f"{found.rows:,} of kind {found.kind or 'none'}",
         "file": f"{found.container}, {show.size(found.size_bytes)}" + ("" if found.format == "anytune" else f", read as {found.format}"),
     }
-    if found.tokens is not None:
+    if found.tokens is not None and found.tokens.total:
         about["tokens"] = _counted(found.tokens)
     return about | {"sha256": found.sha256}
 

@@ -102,7 +102,7 @@ class Run:
                 format=reading.format,
                 container=reading.container,
                 kind=next(iter(one.kinds), ""),
-                tokens=tally.counts() if tally is not None and tally.totals else None,
+                tokens=tally.counts() if tally is not None else None,
             )
         self._done_bytes += report.size_bytes
         self._progress(0)
