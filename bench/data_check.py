@@ -239,8 +239,12 @@ def walk_through(path: str) -> dict[str, Any]:
     for name, values in {"messages": lengths, "tokens": totals, "assistant": answers}.items():
         ranked = sorted(values)
         spread[name] = {"mean": sum(values) / len(values), **{f"p{at}": ranked[len(values) * at // 100] for at in (10, 50, 90)}}
-    epochs = max(1, min(25, 3 if 100 <= 3 * len(rows) <= 25_000 else 25_000 // len(rows)))  # noqa: PLR2004 - the published range
-    billed = epochs * sum(min(65_536, total) for total in totals)
+    epochs, least, most = 3, 100, 25_000
+    if epochs * len(rows) < least:
+        epochs = min(25, least // len(rows))
+    elif epochs * len(rows) > most:
+        epochs = max(1, most // len(rows))
+    billed = epochs * sum(min(4096, total) for total in totals)
     return {"tokens": sum(totals), "assistant": sum(answers), "errors": errors, "without": without, "spread": spread, "billed": billed}
 
 

@@ -20,8 +20,9 @@ PROVIDERS = sorted(ROOT.glob("providers/*/src/**/*.py"))
 PRODUCTION = [*CORE, *PROVIDERS]
 
 HEAVY = {
-    "alembic", "anytune_trl", "azure", "datasets", "fastapi", "huggingface_hub", "openai", "peft", "pydantic", "pytest", "rich", "sqlalchemy",
-    "starlette", "tenacity", "torch", "transformers", "trl", "typer", "uvicorn", "yaml",
+    "PIL", "alembic", "anytune_trl", "azure", "datasets", "detect_secrets", "fastapi", "ftfy", "huggingface_hub", "jinja2", "jsonschema",
+    "matplotlib", "msgspec", "openai", "orjson", "peft", "phonenumbers", "pyarrow", "pydantic", "pytest", "rensa", "rich", "sqlalchemy",
+    "starlette", "stdnum", "tenacity", "toktok", "torch", "transformers", "trl", "typer", "uvicorn", "yaml",
 }  # fmt: skip
 FORBIDDEN_IMPORTS = {"pickle", "dill", "cloudpickle", "marshal", "shelve", "anytune.testing"}
 FORBIDDEN_CALLS = {
@@ -54,6 +55,27 @@ def trees() -> dict[Path, ast.Module]:
 
 def test_importing_anytune_loads_nothing_heavy():
     assert loaded_after("import anytune") & HEAVY == set()
+
+
+@pytest.mark.parametrize(
+    "statement", ["import anytune.data", "from anytune.cli.app import app", "from anytune import FineTuneJob, SFT, LoRA"]
+)
+def test_what_only_a_check_of_rows_needs_is_loaded_by_it_alone(statement):
+    of_checks = {
+        "PIL",
+        "detect_secrets",
+        "ftfy",
+        "jsonschema",
+        "matplotlib",
+        "msgspec",
+        "orjson",
+        "phonenumbers",
+        "pyarrow",
+        "rensa",
+        "stdnum",
+        "toktok",
+    }
+    assert loaded_after(statement) & of_checks == set()
 
 
 @pytest.mark.parametrize("package", [anytune, anytune.testing], ids=lambda package: package.__name__)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from anytune.data import check
-from anytune.data.rules import OPEN
 from anytune.errors import Unsupported
 from anytune.preflight.allow import allowable, final
 from anytune.preflight.files import describe, prepared, with_files
+from anytune.preflight.hosts import held
 from anytune.preflight.losses import losses, renamed
 from anytune.preflight.money import over, quoted, stats_of, too_many
 from anytune.preflight.result import Preflight
@@ -68,7 +68,7 @@ def preflight(
         raise Unsupported(f"Backend {backend.name!r} cannot try a run out.", fix="Leave `probe` out.", backend=backend.name)
     files = describe(spec)
     lost = losses(spec, backend)
-    rules, said = _catalogue(backend, model, method, today)
+    rules, said = held(backend, model, method, today)
     validation = files["validation"].path if "validation" in files else None
     report = check(files["train"].path, method, validation=validation, rules=rules, deep=deep, skip=skip, progress=progress)
     found = Preflight(
@@ -85,20 +85,6 @@ def preflight(
     if found.ok:
         found = _with_backend(found, spec, backend, rules, retry=retry, spent=spent, probe=probe, allowed=allowed)
     return found.model_copy(update={"findings": (*found.findings, *renamed(spec))})
-
-
-def _catalogue(backend: Backend, model: str, method: str, today: date | None) -> tuple[Rules, list[Finding]]:
-    """Give the host's dated rules and what speaks against a run there today; the backend's own minimum of rows holds as well."""
-    if backend.catalog is None:
-        rules, said = OPEN, []
-    else:
-        from anytune import catalog  # noqa: PLC0415 - most backends are not in it
-
-        rules = catalog.rules(backend.catalog, model, method)
-        said = catalog.findings(backend.catalog, model, method, today=today)
-    least = max(rules.min_rows, backend.capabilities.min_rows)
-    local = {"encoding": None} if backend.capabilities.local else {}
-    return rules.model_copy(update={"min_rows": least, "target": rules.target or backend.name, **local}), said
 
 
 def _with_uploads(found: Preflight, method: str, backend: Backend, *, allow_loss: bool) -> Preflight:

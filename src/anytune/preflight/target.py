@@ -13,6 +13,7 @@ from anytune.data.rows import METHODS
 from anytune.data.rules import OPEN
 from anytune.errors import AnytuneError, BackendMissing, ConfigError
 from anytune.preflight.files import prepared, with_files
+from anytune.preflight.hosts import catalogued, held
 from anytune.preflight.money import stats_of
 from anytune.settings import nearest
 
@@ -112,19 +113,15 @@ def _target(word: str | Backend, model: str | None, method: str, today: date | N
         name = profiles.profiles().get(name, {}).get("backend", name)
         if name not in catalog.hosts():
             raise
-    host = installed.catalog if installed is not None else name
-    rules = catalog.rules(host, model, method) if host is not None else OPEN
-    found = catalog.findings(host, model, method, today=today) if host is not None and model is not None else []
     if installed is None:
-        return _Target(rules, [*found, *_absent(name, rules)], None, host)
+        rules, found = catalogued(name, model, method, today)
+        return _Target(rules, [*found, *_absent(name, rules)], None, name)
+    rules, found = held(installed, model, method, today)
     able = installed.capabilities
     if method not in able.methods and not any(each.code == "method" for each in found):
         offers = ", ".join(sorted(able.methods))
         found = [*found, finding("method", f"{installed.name} does not offer method {method!r}.", f"It offers: {offers}.")]
-    rules = rules.model_copy(update={"min_rows": max(rules.min_rows, able.min_rows), "target": rules.target or installed.name})
-    if not able.local:
-        return _Target(rules, found, None, host)
-    return _Target(rules.model_copy(update={"encoding": None}), found, installed)
+    return _Target(rules, found, installed if able.local else None, None if able.local else installed.catalog)
 
 
 def _quote(host: str | None, model: str, method: str, report: Report) -> Quote | None:

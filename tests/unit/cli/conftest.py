@@ -73,3 +73,15 @@ def failing(cli: Cli) -> Callable[[str], None]:
         cli.configure(trial=f'life = {{ words = ["running", "failed"], error = "{error}" }}')
 
     return configure
+
+
+@pytest.fixture
+def rows(cli: Cli) -> Callable[..., str]:
+    """Write rows into a file of the folder, and give its path."""
+
+    def write(*found: Any, name: str = "rows.jsonl") -> str:
+        path = cli.folder / name
+        path.write_text("".join(json.dumps(row) + "\n" for row in found))
+        return str(path)
+
+    return write

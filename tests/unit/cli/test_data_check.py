@@ -22,16 +22,6 @@ GOOD = [chat(number) for number in range(12)]
 BAD = {"messages": [{"role": "user", "content": "hello"}]}
 
 
-@pytest.fixture
-def rows(cli):
-    def write(*found, name="rows.jsonl"):
-        path = cli.folder / name
-        path.write_text("".join(json.dumps(row) + "\n" for row in found))
-        return str(path)
-
-    return write
-
-
 def test_a_good_file_ends_in_0_and_says_what_it_holds(cli, rows):
     shown = cli("data", "check", rows(*GOOD), "--method", "sft")
     assert cli.code == 0

@@ -10,16 +10,6 @@ CHAT = {"messages": [{"role": "user", "content": "2+2?"}, {"role": "assistant", 
 MASKED = {"messages": [{"role": "user", "content": "2+2?"}, {"role": "assistant", "content": "5", "weight": 0}, *CHAT["messages"]]}
 
 
-@pytest.fixture
-def rows(cli):
-    def write(*found, name="rows.jsonl"):
-        path = cli.folder / name
-        path.write_text("".join(json.dumps(row) + "\n" for row in found))
-        return str(path)
-
-    return write
-
-
 def test_a_file_is_converted_and_the_new_one_named(cli, rows):
     source = rows({"conversations": [{"from": "human", "value": "2+2?"}, {"from": "gpt", "value": "4"}], "id": 1})
     shown = cli("data", "convert", source, "out.jsonl", "--to", "openai")
