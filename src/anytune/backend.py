@@ -39,9 +39,13 @@ __all__ = [
 CONTRACT_VERSION = 1
 """Major version of this contract; a plugin that declares another one is refused by name."""
 
-Ability = Literal["upload", "events", "metrics", "checkpoints", "pause", "resume", "delete_model", "deploy", "continue", "render", "probe"]
+Ability = Literal[
+    "upload", "events", "metrics", "checkpoints", "pause", "resume", "delete_model", "deploy", "continue", "render", "probe",
+    "list_jobs", "list_deployments",
+]  # fmt: skip
 """What a backend may be able to do beside the four musts. `continue`: a tuned model can be trained further.
-`render`: rows can be shown as the model will see them. `probe`: a quote can be measured by a few real steps."""
+`render`: rows can be shown as the model will see them. `probe`: a quote can be measured by a few real steps.
+`list_jobs`, `list_deployments`: what the account holds can be listed, also what another ledger made."""
 
 
 class Capabilities(Value):
@@ -57,6 +61,7 @@ class Capabilities(Value):
         local: Jobs run on this machine, under the agent.
         min_rows: Fewest training rows that are accepted.
         dialect: How its data files are written (`anytune.data.formats` lists them): core writes them so before `upload`.
+        keeps_ttl: Hosts end at their TTL whatever happens to callers; where this is False, core's own watch ends them.
     """
 
     methods: frozenset[str]
@@ -68,6 +73,7 @@ class Capabilities(Value):
     local: bool = False
     min_rows: int = 1
     dialect: str = "anytune"
+    keeps_ttl: bool = False
 
 
 class RemoteFile(Value):
@@ -107,13 +113,14 @@ class Order(Value):
 
 
 class RemoteJob(Value):
-    """A job that exists at the backend."""
+    """A job that exists at the backend; `ref` and `spec_hash` are None where it does not carry anytune's tag."""
 
     id: str
     ref: str | None = None
     spec_hash: str | None = None
     status: Status = Status.UNKNOWN
     created_at: datetime | None = None
+    base_model: str | None = None
     resolved: dict[str, Any] = Field(default_factory=dict)
     raw: dict[str, Any] = Field(default_factory=dict)
 
@@ -152,6 +159,8 @@ class RemoteDeployment(Value):
         address: Where it answers, once ready.
         hourly_usd: What it costs, 0 for one's own machine, None where it is not known.
         error: Why it failed.
+        ref: The `DeployOrder.ref` that it was made for, where it carries one.
+        model: Id of the model that it hosts, where the backend says so.
     """
 
     id: str
@@ -159,6 +168,8 @@ class RemoteDeployment(Value):
     address: Address | None = None
     hourly_usd: float | None = None
     error: str = ""
+    ref: str | None = None
+    model: str | None = None
     raw: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -247,6 +258,19 @@ class Backend(ABC):
         """Look for a file by its hash, if the backend can."""
         return None
 
+    def file_ready(self, file: RemoteFile) -> bool:  # noqa: ARG002 - a default
+        """Tell whether an uploaded file can be trained on by now; core asks before it submits, and waits.
+
+        Raises:
+            NotFound: It is not there (any more): core sends it again.
+            Rejected: The provider looked at it and refused it.
+        """
+        return True
+
+    def list_jobs(self, limit: int = 100) -> list[RemoteJob]:
+        """Give the account's jobs, newest first, whoever made them."""
+        self._refuse("list_jobs", limit)
+
     def events(self, job_id: str, after: str | None = None) -> list[Event]:
         """Give the events after the cursor `after` (an event's id), oldest first."""
         self._refuse("events", job_id, after)
@@ -283,8 +307,16 @@ class Backend(ABC):
         """Ask for the end of a host; asking again is no error."""
         self._refuse("deploy", deployment_id)
 
+    def list_deployments(self) -> list[RemoteDeployment]:
+        """Give the hosts that carry anytune's mark and are not gone, whichever ledger made them: what may still cost money."""
+        self._refuse("list_deployments")
+
     def address(self, model: ModelRef) -> Address:
-        """Say where a model answers without a deployment of its own."""
+        """Say where a model answers without a deployment of its own.
+
+        Raises:
+            NotFound: No such model answers; one that a job has just made may not answer yet.
+        """
         self._refuse("address", model.id)
 
     def translate(self, error: Exception) -> AnytuneError | None:  # noqa: ARG002 - a default

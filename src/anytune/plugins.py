@@ -15,7 +15,7 @@ __all__ = ["GROUP", "installed", "load"]
 
 GROUP = "anytune.backends"
 
-_EXTRAS = frozenset({"trl"})
+_EXTRAS = frozenset({"azure", "openai", "trl"})
 """Backends of our own that `pip install "anytune[NAME]"` brings."""
 
 

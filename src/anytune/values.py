@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -119,11 +120,13 @@ class Address(Value):
         base_url: URL up to and including `/v1`.
         model: The name to send as `model`.
         credential: The bearer token, never shown by `repr`.
+        token: Gives a bearer token that is good now, for hosts whose tokens expire; it goes before `credential`, and is never stored.
     """
 
     base_url: str
     model: str
     credential: SecretStr | None = None
+    token: Callable[[], str] | None = Field(default=None, exclude=True, repr=False)
 
 
 class LocalFile(Value):

@@ -1,0 +1,249 @@
+"""The server under every simulator: real HTTP on loopback, routes, a log of what was asked, and the faults on the way."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import logging
+import socket
+import threading
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn, Self
+
+from pydantic import TypeAdapter
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import Map, Rule
+from werkzeug.serving import WSGIRequestHandler, make_server
+from werkzeug.wrappers import Request, Response
+
+from anytune.testing.simulators.faults import WireFault, WireFaults
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+__all__ = ["Asked", "Reply", "Service"]
+
+_PAGE = b"<!doctype html><title>Sign in</title><p>Your network asks for a password."
+
+logging.getLogger("werkzeug").setLevel(logging.ERROR)
+
+
+class Asked(NamedTuple):
+    """A request that arrived.
+
+    Attributes:
+        method: `GET`, `POST`, …
+        path: As it was asked for, without the query.
+        route: The route's template, as `WireFault.on` names it: `POST /fine_tuning/jobs`.
+        query: The query's parameters; of several with one name the first.
+        json: The body, where it was JSON.
+        headers: Lower-case names; without the credential.
+        status: What was answered; 0 where the connection was closed instead.
+    """
+
+    method: str
+    path: str
+    route: str
+    query: dict[str, str]
+    json: Any
+    headers: dict[str, str]
+    status: int
+
+
+class Reply(NamedTuple):
+    """An answer: `body` is JSON unless it is bytes or an iterable of bytes (a stream)."""
+
+    body: Any = None
+    status: int = 200
+    headers: Mapping[str, str] = {}
+
+
+class Service:
+    """A simulated provider. Subclasses give `routes` and say what an error looks like.
+
+    Args:
+        faults: What goes wrong; may be changed while it runs.
+        clock: Gives seconds since 1970.
+        port: 0 takes a free one.
+
+    Attributes:
+        routes: `(methods, template, name of the method that answers)`; in templates `{id}` is a part of the path, `{id:path}` several.
+        prefix: What stands before every template.
+    """
+
+    routes: ClassVar[tuple[tuple[str, str, str], ...]] = ()
+    prefix: ClassVar[str] = ""
+
+    def __init__(
+        self, *, faults: WireFaults | Mapping[str, Any] | None = None, clock: Callable[[], float] = time.time, port: int = 0
+    ) -> None:
+        """Bind a port of loopback and start to answer."""
+        self.faults = TypeAdapter(WireFaults).validate_python(faults or WireFaults())
+        self.clock = clock
+        self.requests: list[Asked] = []
+        self.lock = threading.RLock()
+        self._counts: Counter[str] = Counter()
+        self._numbers = itertools.count(1)
+        self._map = Map([self._rule(*route) for route in self.routes], strict_slashes=False)
+        self._late: list[threading.Timer] = []
+        self._closed = False
+        self._server = make_server("127.0.0.1", port, self._application, threaded=True, request_handler=_Quiet)
+        self._server.daemon_threads = True  # type: ignore[attr-defined]  # socketserver's, which make_server's result mixes in
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), name=type(self).__name__, daemon=True)
+        self._thread.start()
+
+    @property
+    def url(self) -> str:
+        """Scheme, host and port."""
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def count(self, route: str) -> int:
+        """Count the requests of a route, such as `POST /fine_tuning/jobs`, whatever they were answered."""
+        return sum(one.route == route for one in self.requests)
+
+    def close(self) -> None:
+        """Stop answering, also on connections that clients keep; the port is free when this returns."""
+        self._closed = True
+        for timer in self._late:
+            timer.cancel()
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def __enter__(self) -> Self:
+        """Give itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop."""
+        self.close()
+
+    def refusal(self, name: str, request: Request) -> Reply:
+        """Give the named error as this provider words it."""
+        raise NotImplementedError
+
+    def missing(self, request: Request) -> Reply:
+        """Give the answer to a path that is not there."""
+        raise NotImplementedError
+
+    def guard(self, request: Request) -> Reply | None:  # noqa: ARG002 - a default
+        """Refuse a request before it is looked at (key, version); None lets it pass."""
+        return None
+
+    def trace(self) -> dict[str, str]:
+        """Give the headers that every reply has."""
+        return {"x-request-id": f"req_{next(self._numbers):012d}"}
+
+    @staticmethod
+    def _rule(methods: str, template: str, endpoint: str) -> Rule:
+        rule = template.replace("{", "<").replace("}", ">")
+        for name in ("id", "name", "step"):
+            rule = rule.replace(f"<{name}:path>", f"<path:{name}>")
+        return Rule(rule, methods=methods.split("|"), endpoint=(endpoint, template))
+
+    def _application(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        request = Request(environ)
+        _read(request)
+        reply = None if self._closed else self._answer(request)
+        if reply is None:
+            _hang_up(environ["werkzeug.socket"])
+        return reply(environ, start_response)
+
+    def _answer(self, request: Request) -> Response | None:
+        path = request.path.removeprefix(self.prefix)
+        try:
+            (endpoint, template), values = self._map.bind("simulator").match(path, request.method)
+            route = f"{request.method} {template}"
+        except HTTPException:
+            endpoint, values, route = None, {}, f"{request.method} {path}"
+        with self.lock:
+            fault = self.faults.of(route, self._counts[route])
+            self._counts[route] += 1
+        asked = Asked(request.method, request.path, route, request.args.to_dict(), _json(request), _headers(request), 0)
+        work = (lambda: self.missing(request)) if endpoint is None else (lambda: getattr(self, endpoint)(request, **values))
+        reply = self._with_fault(fault, request, lambda: self.guard(request) or work())
+        made = None if reply is None else self._made(reply, fault)
+        self.requests.append(asked._replace(status=made.status_code if made is not None else 0))
+        if made is None or fault is None or fault.kind != "truncated":
+            return made
+        _cut(request.environ["werkzeug.socket"], made, fault.cut_at)
+        return None
+
+    def _with_fault(self, fault: WireFault | None, request: Request, work: Callable[[], Reply]) -> Reply | None:
+        match fault.kind if fault else "":
+            case "drop":
+                return None
+            case "drop_reply":
+                work()
+                return None
+            case "late_commit":
+                timer = threading.Timer(fault.delay_s if fault else 0.0, work)
+                timer.daemon = True
+                self._late.append(timer)
+                timer.start()
+                return None
+            case "refuse":
+                return self.refusal(fault.name if fault else "", request)
+            case "error":
+                return self.refusal("server_error", request)._replace(status=fault.status if fault else 500)
+            case "html":
+                work()
+                return Reply(_PAGE, headers={"Content-Type": "text/html"})
+            case "slow":
+                time.sleep(fault.delay_s if fault else 0.0)
+                return work()
+            case _:
+                return work()
+
+    def _made(self, reply: Reply, fault: WireFault | None) -> Response:
+        headers = {**self.trace(), **reply.headers, **(fault.headers if fault else {})}
+        if isinstance(reply.body, (bytes, type(None))) or not isinstance(reply.body, (dict, list, str)):
+            return Response(reply.body, status=reply.status, headers=headers)
+        return Response(json.dumps(reply.body), status=reply.status, headers={"Content-Type": "application/json", **headers})
+
+
+class _Quiet(WSGIRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log(self, *_: object) -> None:
+        """Stay quiet."""
+
+
+def _json(request: Request) -> Any:
+    if request.mimetype != "application/json":
+        return None
+    return request.get_json(silent=True)
+
+
+def _headers(request: Request) -> dict[str, str]:
+    return {name.lower(): value for name, value in request.headers.items() if name.lower() not in {"authorization", "api-key"}}
+
+
+def _read(request: Request) -> None:
+    """Take the whole body off the connection, which the client may go on to use."""
+    if request.mimetype == "multipart/form-data":
+        _ = request.files
+    else:
+        request.get_data()
+
+
+def _hang_up(connection: socket.socket) -> NoReturn:
+    """Close the connection without another word.
+
+    Raises:
+        ConnectionAbortedError: Always: it tells werkzeug that there is nobody to answer.
+    """
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
+    raise ConnectionAbortedError
+
+
+def _cut(connection: socket.socket, made: Response, cut_at: int | None) -> None:
+    """Send the beginning of a reply."""
+    body = made.get_data()
+    made.headers["Content-Length"] = str(len(body))
+    head = f"HTTP/1.1 {made.status}\r\n" + "".join(f"{name}: {value}\r\n" for name, value in made.headers) + "\r\n"
+    whole = head.encode() + body
+    connection.sendall(whole[: len(head) + len(body) // 2 if cut_at is None else cut_at])
