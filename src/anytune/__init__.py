@@ -21,6 +21,7 @@ _HOMES = {
     "TrainingSpec": "anytune.spec",
     "SFT": "anytune.spec",
     "DPO": "anytune.spec",
+    "RFT": "anytune.spec",
     "LoRA": "anytune.spec",
     "QLoRA": "anytune.spec",
     "Full": "anytune.spec",
@@ -39,6 +40,7 @@ _HOMES = {
 
 __all__ = [
     "DPO",
+    "RFT",
     "SFT",
     "AnytuneError",
     "Backend",
@@ -72,7 +74,7 @@ if TYPE_CHECKING:
     from anytune.job import FineTuneJob
     from anytune.model import TunedModel
     from anytune.preflight import Preflight
-    from anytune.spec import DPO, SFT, Budget, Full, LoRA, QLoRA, TrainingSpec
+    from anytune.spec import DPO, RFT, SFT, Budget, Full, LoRA, QLoRA, TrainingSpec
     from anytune.values import Checkpoint, Event, Finding, Metric, Quote, Snapshot, Status
 
 

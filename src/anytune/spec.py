@@ -12,9 +12,10 @@ import pydantic
 from pydantic import Field, field_validator
 
 from anytune.errors import ConfigError
+from anytune.methods import DPO, RFT, SFT, Method
 from anytune.settings import Settings
 
-__all__ = ["DPO", "SFT", "Adapter", "Budget", "Full", "LoRA", "Method", "QLoRA", "TrainingSpec", "spec_hash"]
+__all__ = ["DPO", "RFT", "SFT", "Adapter", "Budget", "Full", "LoRA", "Method", "QLoRA", "TrainingSpec", "spec_hash"]
 
 HASH_VERSION = 1
 """Changes only when the rule of `spec_hash` does; a frozen test holds every released version's hashes."""
@@ -23,91 +24,6 @@ _HUB = "hf:"
 """How a dataset of the Hub is told from a path."""
 
 _NOT_OUTCOME = frozenset({"save_steps", "save_total_limit", "logging_steps", "eval_steps", "report_to"})
-
-
-class Hyperparameters(Settings):
-    """What every method shares. None means: the backend chooses, and the choice is stored beside the job."""
-
-    aliases: ClassVar = {
-        "n_epochs": "num_train_epochs",
-        "epochs": "num_train_epochs",
-        "lr": "learning_rate",
-        "max_seq_length": "max_length",
-        "max_seq_len": "max_length",
-        "cutoff_len": "max_length",
-        "block_size": "max_length",
-        "warmup_ratio": "warmup_steps",
-        "scheduler": "lr_scheduler_type",
-        "gradient_accumulation": "gradient_accumulation_steps",
-        "random_seed": "seed",
-    }
-    refused: ClassVar = {
-        "train_batch_size": "Say `per_device_train_batch_size` (rows on one device) or `batch_size` (rows a step, hosted backends).",
-        "micro_batch_size": "Say `per_device_train_batch_size`.",
-    }
-
-    num_train_epochs: float | None = Field(default=None, gt=0, le=1000)
-    """Passes over the training rows. OpenAI's name: `n_epochs`."""
-    max_steps: int | None = Field(default=None, gt=0)
-    """Optimiser steps; when set, it ends the run before `num_train_epochs` does."""
-    learning_rate: float | None = Field(default=None, gt=0, lt=10)
-    """Absolute peak learning rate. Hosted backends that only know a multiplier list it as lost."""
-    learning_rate_multiplier: float | Literal["auto"] | None = Field(default=None)
-    """OpenAI's multiplier of its own base rate; not a learning rate."""
-    per_device_train_batch_size: int | None = Field(default=None, gt=0)
-    """Rows in one forward pass on one device."""
-    gradient_accumulation_steps: int | None = Field(default=None, gt=0)
-    """Forward passes an optimiser step."""
-    batch_size: int | Literal["auto"] | None = Field(default=None)
-    """OpenAI's global rows a step; not `per_device_train_batch_size`."""
-    warmup_steps: float | None = Field(default=None, ge=0)
-    """Steps of warm-up; below 1 it is a share of all steps."""
-    lr_scheduler_type: Literal["linear", "cosine", "constant", "constant_with_warmup"] | None = None
-    """How the learning rate moves after warm-up."""
-    weight_decay: float | None = Field(default=None, ge=0, lt=1)
-    """AdamW's weight decay."""
-    max_grad_norm: float | None = Field(default=None, gt=0)
-    """Gradients are clipped to this norm."""
-    max_length: int | None = Field(default=None, ge=8)
-    """Tokens of the longest row. What happens to longer ones: `overlong`."""
-    overlong: Literal["error", "drop", "truncate"] = "error"
-    """Rows over `max_length`: refuse the job, leave them out, or cut their end off. What was done is counted."""
-    packing: bool | None = None
-    """Put several rows into one sequence; only where the attention kernel keeps them apart."""
-    seed: int | None = Field(default=None, ge=0, le=2**31 - 1)
-    """Of weights, dropout and row order."""
-    save_steps: int | None = Field(default=None, gt=0)
-    """Optimiser steps between two checkpoints."""
-    save_total_limit: int | None = Field(default=None, gt=0)
-    """Checkpoints that are kept; older ones are deleted."""
-    logging_steps: int | None = Field(default=None, gt=0)
-    """Optimiser steps between two metrics."""
-    eval_steps: int | None = Field(default=None, gt=0)
-    """Optimiser steps between two losses on the validation rows."""
-    report_to: tuple[str, ...] | None = None
-    """Experiment trackers of transformers (`wandb`, `mlflow`, `trackio`); none unless named."""
-
-
-class SFT(Hyperparameters):
-    """Supervised tuning: the model learns the assistant's turns.
-
-    Example:
-        >>> SFT(n_epochs=2).num_train_epochs
-        2.0
-    """
-
-    type: Literal["sft"] = "sft"
-
-
-class DPO(Hyperparameters):
-    """Direct preference optimisation: the model learns to prefer one answer over another."""
-
-    type: Literal["dpo"] = "dpo"
-    beta: float | Literal["auto"] | None = None
-    """How strongly the tuned model is held to the base model; TRL's default is 0.1."""
-
-
-Method = Annotated[SFT | DPO, Field(discriminator="type")]
 
 
 class LoRA(Settings):

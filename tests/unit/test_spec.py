@@ -12,8 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anytune.errors import ConfigError
-from anytune.spec import DPO, SFT, Full, LoRA, QLoRA, TrainingSpec, json_schema, spec_hash
+from anytune.spec import DPO, RFT, SFT, Full, LoRA, QLoRA, TrainingSpec, json_schema, spec_hash
 
+SAME = {
+    "type": "string_check",
+    "name": "same",
+    "operation": "eq",
+    "input": "{{sample.output_text}}",
+    "reference": "{{item.answer}}",
+}
 EXAMPLES = {
     "least": {"backend": "trl", "model": "starter", "train": "rows.jsonl"},
     "words": {"backend": "trl", "model": "starter", "train": "rows.jsonl", "method": "sft", "adapter": "lora"},
@@ -27,6 +34,26 @@ EXAMPLES = {
         "name": "recipes",
         "budget": {"max_usd": 5, "max_hours": 0.5},
         "strict": True,
+    },
+    "hosted": {
+        "backend": "openai",
+        "model": "gpt-4.1-mini-2025-04-14",
+        "train": "rows.jsonl",
+        "method": {"type": "dpo", "n_epochs": "auto", "batch_size": "auto", "learning_rate_multiplier": 0.5, "beta": "auto"},
+    },
+    "graded": {
+        "backend": "openai",
+        "model": "o4-mini-2025-04-16",
+        "train": "rows.jsonl",
+        "validation": "valid.jsonl",
+        "method": {
+            "type": "rft",
+            "grader": SAME,
+            "compute_multiplier": 1.5,
+            "eval_interval": "auto",
+            "eval_samples": 2,
+            "reasoning_effort": "low",
+        },
     },
 }
 
@@ -61,6 +88,23 @@ def test_an_unknown_method_is_refused_with_the_known_ones():
         spec(method="ppo")
 
 
+@pytest.mark.parametrize("name", ["num_train_epochs", "n_epochs", "epochs"])
+def test_epochs_by_auto_are_epochs_that_the_backend_chooses(name):
+    made = SFT(**{name: "auto"})
+    assert made.num_train_epochs is None
+    assert spec(method=made).settings() == {}
+
+
+def test_auto_stays_a_word_where_a_host_has_a_setting_of_that_name():
+    made = DPO(batch_size="auto", learning_rate_multiplier="auto", beta="auto")
+    assert (made.batch_size, made.learning_rate_multiplier, made.beta) == ("auto", "auto", "auto")
+
+
+def test_reinforcement_needs_a_grader_and_keeps_it_as_it_came():
+    made = RFT(grader=SAME, n_epochs=2)
+    assert spec(method=made).settings() == {"grader": SAME, "num_train_epochs": 2}
+
+
 def test_aliases_are_echoed_from_every_part():
     made = spec(method={"type": "sft", "n_epochs": 2}, adapter={"type": "lora", "rank": 8})
     assert made.aliases_used() == {"n_epochs": "num_train_epochs", "rank": "r"}
@@ -82,6 +126,15 @@ def test_a_budgets_older_name_is_taken_and_echoed():
         ({"validaton": "x"}, "Did you mean `validation`"),
         ({"name": "../../etc"}, "`name`"),
         ({"method": {"type": "sft", "learning_rate": -1}}, "learning_rate"),
+        ({"method": {"type": "sft", "n_epochs": "automatic"}}, "num_train_epochs"),
+        ({"method": {"type": "sft", "learning_rate_multiplier": 0}}, "learning_rate_multiplier"),
+        ({"method": {"type": "sft", "batch_size": 0}}, "batch_size"),
+        ({"method": {"type": "dpo", "beta": 0}}, "beta"),
+        ({"method": "rft"}, "grader"),
+        ({"method": {"type": "rft", "grader": {"name": Path("a.py")}}}, "grader"),
+        ({"method": {"type": "rft", "grader": SAME, "compute_multiplier": 11}}, "compute_multiplier"),
+        ({"method": {"type": "rft", "grader": SAME, "eval_samples": 0}}, "eval_samples"),
+        ({"method": {"type": "rft", "grader": SAME, "reasoning_effort": "max"}}, "reasoning_effort"),
         ({"budget": {"max_usd": 0}}, "max_usd"),
         ({"budget": {"max_minutes": 30}}, "Say `max_hours` (30 minutes: 0.5)."),
         ({"budget": {"max_usd": 5, "max_cost_usd": 5}}, "are the same setting"),
@@ -169,12 +222,22 @@ def test_the_schema_is_a_schema():
     jsonschema.Draft202012Validator.check_schema(json_schema())
 
 
-@pytest.mark.parametrize("raw", [EXAMPLES["least"], EXAMPLES["full"]], ids=["least", "full"])
+@pytest.mark.parametrize("raw", EXAMPLES.values(), ids=EXAMPLES)
 def test_the_schema_accepts_what_the_spec_accepts(raw):
     jsonschema.Draft202012Validator(json_schema()).validate(raw)
 
 
-@pytest.mark.parametrize("wrong", [{"trian": "x"}, {"method": {"type": "ppo"}}, {"adapter": {"type": "lora", "r": 0}}, {"name": "a b"}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"trian": "x"},
+        {"method": {"type": "ppo"}},
+        {"method": {"type": "rft"}},
+        {"method": {"type": "sft", "num_train_epochs": "many"}},
+        {"adapter": {"type": "lora", "r": 0}},
+        {"name": "a b"},
+    ],
+)
 def test_the_schema_refuses_what_the_spec_refuses(wrong):
     raw = {**EXAMPLES["least"], **wrong}
     with pytest.raises(ConfigError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from anytune.spec import DPO, SFT, Budget, LoRA, QLoRA, TrainingSpec, spec_hash
+from anytune.spec import DPO, RFT, SFT, Budget, LoRA, QLoRA, TrainingSpec, spec_hash
 
 DATA = {"train": "a" * 64}
 BOTH = {"train": "a" * 64, "validation": "b" * 64}
@@ -51,6 +51,7 @@ def test_the_hash_of_an_earlier_release_comes_out_again(release, frozen, fields)
         {"method": SFT(report_to=("wandb",))},
         {"method": SFT(save_steps=5, save_total_limit=2, logging_steps=1, eval_steps=3)},
         {"method": SFT(learning_rate=None)},
+        {"method": SFT(n_epochs="auto")},
         {"budget": Budget(max_usd=5, max_hours=0.2)},
         {"train": "moved/elsewhere.jsonl"},
         {"name": "another"},
@@ -60,6 +61,13 @@ def test_the_hash_of_an_earlier_release_comes_out_again(release, frozen, fields)
 )
 def test_what_does_not_change_the_outcome_does_not_change_the_hash(fields):
     assert digest(**fields) == digest()
+
+
+def test_another_grader_is_another_run():
+    same = {"type": "string_check", "name": "same", "operation": "eq", "input": "{{sample.output_text}}", "reference": "{{item.answer}}"}
+    first = digest(method=RFT(grader=same))
+    assert digest(method=RFT(grader=dict(reversed(same.items())))) == first
+    assert digest(method=RFT(grader=same | {"operation": "ilike"})) != first
 
 
 @pytest.mark.parametrize(
