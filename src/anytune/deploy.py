@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
+from anytune import watch
 from anytune.backend import DeployOrder, RemoteDeployment
-from anytune.errors import ConfigError, DeploymentFailed, NotFound, Transient, WaitTimeout
+from anytune.errors import ConfigError, DeploymentFailed, NotFound, Transient, Unsupported, WaitTimeout
 from anytune.infer import Endpoint
 from anytune.model import TunedModel
 from anytune.paths import host
+from anytune.pauses import host_pauses
+from anytune.retry import translated
 from anytune.runtime import Runtime, runtime
+from anytune.served import look
 from anytune.values import ModelRef, now
 
 if TYPE_CHECKING:
@@ -25,8 +30,6 @@ READY_TIMEOUT_S = 900.0
 """How long a host may take until it answers: engines load weights, hosted ones queue for machines."""
 
 STOP_TIMEOUT_S = 120.0
-
-POLL_S = 0.5
 
 
 class Deployment:
@@ -79,7 +82,7 @@ class Deployment:
 
         Raises:
             ConfigError: `ttl_s` is not positive.
-            NotFound: Files of the model are missing.
+            NotFound: Files of the model are missing, or the backend knows no such model.
         """
         if ttl_s <= 0:
             raise ConfigError(f"`ttl_s` is {ttl_s}.", fix="Give the seconds after which the host may be taken down.")
@@ -96,21 +99,43 @@ class Deployment:
             ttl_s=ttl_s,
             job_id=model.job_id,
             host=host(),
+            options=options,
         )
         deployment = cls(row, context=context)
         context.backends.setdefault(model.backend_name, backend)
         if "deploy" not in backend.capabilities.abilities:
-            address = context.retry.read(lambda: backend.address(model.ref), backend=backend)
-            deployment._record(RemoteDeployment(id=model.id, state="ready", address=address, hourly_usd=0.0))
+            try:
+                deployment._record(look(row, backend, context))
+            except Exception as error:
+                deployment._record(RemoteDeployment(id=model.id, state="gone", error=str(error)))  # nothing was started
+                raise
             return deployment
         order = DeployOrder(ref=row.id, model=model.ref, name=row.name, ttl_s=ttl_s, options=dict(options or {}))
-        try:
-            deployment._record(context.retry.write(lambda: backend.deploy(order), backend=backend))
-        except Exception as error:
-            if not isinstance(error, Transient):
-                deployment._record(RemoteDeployment(id=row.id, state="gone", error=str(error)))
-            raise
+        deployment._begin(order, backend)
         return deployment
+
+    def _begin(self, order: DeployOrder, backend: Backend) -> None:
+        """Ask for the host. Where that fails nobody has a handle on it: what was made all the same is taken down again."""
+        unclear = False
+
+        def ask() -> RemoteDeployment:
+            nonlocal unclear
+            try:
+                return backend.deploy(order)
+            except Exception as error:
+                unclear = unclear or isinstance(translated(error, backend), Transient)
+                raise
+
+        try:
+            if self.watched:
+                watch.ensure(self._row.profile or backend.name, backend, self._context)  # first: what nobody would end is not begun
+            self._record(self._context.retry.write(ask, backend=backend))
+        except BaseException as error:
+            if unclear or not isinstance(error, Exception):
+                self._row = self._context.ledger.request_stop(self.id)
+            else:
+                self._record(RemoteDeployment(id=self.id, state="gone", error=str(error)))
+            raise
 
     @classmethod
     def get(cls, deployment_id: str, *, context: Runtime | None = None) -> Deployment:
@@ -144,6 +169,11 @@ class Deployment:
         return self._row.state
 
     @property
+    def row(self) -> DeploymentRow:
+        """The ledger's row, as last read."""
+        return self._row
+
+    @property
     def model(self) -> TunedModel:
         """What is hosted."""
         return TunedModel(
@@ -164,13 +194,44 @@ class Deployment:
         return self._row.expires_at
 
     @property
+    def watched(self) -> bool:
+        """Whether `anytune.watch` ends it: it runs at a provider that keeps no time to live.
+
+        Raises:
+            AnytuneError: Its backend cannot be set up here.
+        """
+        able = self._backend.capabilities
+        return self.hosted and not (able.local or able.keeps_ttl)
+
+    @property
+    def hosted(self) -> bool:
+        """Whether it is a host of its own; False where the provider serves the model anyway, and bills only calls.
+
+        Raises:
+            AnytuneError: Its backend cannot be set up here.
+        """
+        return "deploy" in self._backend.capabilities.abilities
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether it runs on another machine of one's own, which alone can look at it and end it.
+
+        Raises:
+            AnytuneError: Its backend cannot be set up here.
+        """
+        return self._row.host != host() and self._backend.capabilities.local
+
+    @property
     def hourly_usd(self) -> float | None:
-        """US dollars an hour; 0 on one's own machine, None where it is not known."""
+        """US dollars an hour, called or not; 0 on one's own machine and where only calls are billed, None where it is not known."""
         return self._row.hourly_usd
 
     @property
     def cost_usd(self) -> float | None:
-        """US dollars since the start, by the hourly price; None where that is not known."""
+        """US dollars since it was asked for, by the hourly price; None where that is not known.
+
+        A provider counts from when the host began and to when it was gone, in its own steps: its bill has the last word.
+        """
         if self._row.hourly_usd is None:
             return None
         end = self._row.ended_at or now()
@@ -196,13 +257,16 @@ class Deployment:
         Raises:
             BackendError: The backend could not be asked.
         """
-        if self._elsewhere or self._row.remote_id is None or self._row.state == "gone":
+        if self.elsewhere or self._row.remote_id is None or self._row.state == "gone":
             return RemoteDeployment(
                 id=self._row.remote_id or self.id, state=self._state_word, hourly_usd=self._row.hourly_usd, error=self._row.error
             )
         if "deploy" not in self._backend.capabilities.abilities:
-            address = self._context.retry.read(lambda: self._backend.address(self.model.ref), backend=self._backend)
-            return self._record(RemoteDeployment(id=self.model.id, state="ready", address=address, hourly_usd=0.0))
+            try:
+                return self._record(look(self._row, self._backend, self._context))
+            except NotFound as error:
+                return self._record(RemoteDeployment(id=self.model.id, state="gone", error=str(error)))
+        self._same_account()
         remote_id = self._row.remote_id
         return self._record(self._context.retry.read(lambda: self._backend.poll_deployment(remote_id), backend=self._backend))
 
@@ -214,6 +278,7 @@ class Deployment:
             WaitTimeout: It does not yet; it goes on, and costs on.
         """
         deadline = self._context.clock() + timeout_s
+        pause = host_pauses(self._backend)
         while True:
             seen = self.refresh()
             if seen.state == "ready" and seen.address is not None:
@@ -225,8 +290,12 @@ class Deployment:
                     backend=self._row.backend,
                 )
             if self._context.clock() >= deadline:
-                raise WaitTimeout(f"Deployment {self.id} is {seen.state} after {timeout_s:.0f} s.", fix="Wait again, or stop it.")
-            self._context.sleep(POLL_S)
+                bill = f" It bills ${self.hourly_usd:,.2f} an hour until it is gone." if self.hourly_usd else ""
+                raise WaitTimeout(
+                    f"Deployment {self.id} is {seen.state} after {timeout_s:.0f} s. {seen.error}".strip() + bill,
+                    fix=f"Wait again, or stop it: `anytune deployments stop {self.id}`.",
+                )
+            self._context.sleep(pause())
 
     def stop(self, *, timeout_s: float = STOP_TIMEOUT_S) -> Self:
         """Take the host down and wait until the backend confirms that it is gone. Stopping again is no error.
@@ -235,6 +304,8 @@ class Deployment:
 
         Raises:
             WaitTimeout: It is not confirmed yet, and may still cost money.
+            ConfigError: The backend is set up for another account here.
+            Unsupported: It runs on another machine of one's own.
         """
         if self.state == "gone":
             return self
@@ -242,22 +313,56 @@ class Deployment:
         if "deploy" not in self._backend.capabilities.abilities:
             self._record(RemoteDeployment(id=self.model.id, state="gone"))
             return self
-        remote_id = self._row.remote_id or self.id
-        self._context.retry.write(lambda: self._backend.undeploy(remote_id), backend=self._backend)
+        if self.elsewhere:
+            raise Unsupported(f"Deployment {self.id} runs on {self._row.host}.", fix=f"Stop it on {self._row.host}.")
+        self._same_account()
         deadline = self._context.clock() + timeout_s
-        while self._observed(remote_id).state != "gone":
+        pause = host_pauses(self._backend)
+        asked = False
+        while (remote_id := self._located()) is not None or not self._settled:
+            if remote_id is not None and not asked:
+                self._context.retry.write(partial(self._backend.undeploy, remote_id), backend=self._backend)
+                asked = True
+            if remote_id is not None and self._observed(remote_id).state == "gone":
+                return self
             if self._context.clock() >= deadline:
                 raise WaitTimeout(
                     f"Deployment {self.id} is not confirmed gone after {timeout_s:.0f} s.", fix="Stop it again; it may still cost money."
                 )
-            self._context.sleep(POLL_S)
+            self._context.sleep(pause())
+        self._record(RemoteDeployment(id=self.id, state="gone", error="It was never made: the backend lists no such host."))
         return self
+
+    def _located(self) -> str | None:
+        """Give the backend's id. Where its answer was lost, its listing tells, by our mark; None while that shows nothing."""
+        if self._row.remote_id is not None:
+            return self._row.remote_id
+        if "list_deployments" not in self._backend.capabilities.abilities:
+            return self.id
+        listed = self._context.retry.read(self._backend.list_deployments, backend=self._backend)
+        made = next((host for host in listed if host.ref == self.id), None)
+        return None if made is None else self._record(made).id
+
+    @property
+    def _settled(self) -> bool:
+        """Whether a listing would show the host by now."""
+        return (now() - self._row.created_at).total_seconds() >= self._backend.capabilities.settle_s
 
     def _observed(self, remote_id: str) -> RemoteDeployment:
         try:
             return self._record(self._context.retry.read(lambda: self._backend.poll_deployment(remote_id), backend=self._backend))
         except NotFound:
             return self._record(RemoteDeployment(id=remote_id, state="gone"))
+
+    def _same_account(self) -> None:
+        """Refuse to ask another account: it would say that there is no such host, and that would be taken for its end."""
+        if self._backend.account != self._row.account and not self._backend.capabilities.local:
+            raise ConfigError(
+                f"Deployment {self.id} belongs to account {self._row.account}, and {self.model.backend_name} is set up for "
+                f"{self._backend.account} here.",
+                fix="Give the key, endpoint or profile of that account.",
+                backend=self._row.backend,
+            )
 
     def _record(self, seen: RemoteDeployment) -> RemoteDeployment:
         self._seen = seen
@@ -267,10 +372,6 @@ class Deployment:
     @property
     def _backend(self) -> Backend:
         return self._context.backend(self._row.profile or self._row.backend)
-
-    @property
-    def _elsewhere(self) -> bool:
-        return self._row.host != host() and self._backend.capabilities.local
 
     @property
     def _state_word(self) -> Any:

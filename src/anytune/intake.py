@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from anytune.runtime import Runtime
     from anytune.values import LocalFile
 
-__all__ = ["checked", "claimed", "known", "wanted", "word"]
+__all__ = ["attached", "checked", "claimed", "known", "wanted", "word"]
 
 
 def wanted(
@@ -107,6 +107,29 @@ def claim(
         estimate=found.quote if found else None,
     )
     return row
+
+
+def attached(backend: str | Backend, remote_id: str, name: str, context: Runtime) -> JobRow:
+    """Take in a remote job, under a name if this ledger has no row of it.
+
+    Raises:
+        NotFound: The backend knows no such job.
+        ConfigError: The name is taken by another job.
+    """
+    from anytune.ledger import answer  # noqa: PLC0415 - SQLAlchemy is not needed to check a spec
+
+    trainer = context.backend(backend)
+    snapshot = context.retry.read(lambda: trainer.poll(remote_id), backend=trainer)
+    answer(context.ledger, trainer, remote_id, retry=context.retry)
+    return context.ledger.attach(
+        backend=trainer.name,
+        account=trainer.account,
+        profile=word(backend),
+        remote_id=remote_id,
+        name=name,
+        host=host(),
+        snapshot=snapshot,
+    )
 
 
 def checked(spec: TrainingSpec, backend: Backend, context: Runtime, **options: Any) -> Preflight:

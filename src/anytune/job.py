@@ -139,24 +139,13 @@ class FineTuneJob:
 
     @classmethod
     def attach(cls, backend: str | Backend, remote_id: str, *, name: str | None = None, context: Runtime | None = None) -> FineTuneJob:
-        """Take in a job that anytune did not create; attaching again gives the same handle.
+        """Take in a job that anytune did not create; attaching again gives the same handle, as does a job that this ledger sent.
 
         Raises:
             NotFound: The backend knows no such job.
         """
         context = context or runtime()
-        trainer = context.backend(backend)
-        snapshot = context.retry.read(lambda: trainer.poll(remote_id), backend=trainer)
-        row = context.ledger.attach(
-            backend=trainer.name,
-            account=trainer.account,
-            profile=intake.word(backend),
-            remote_id=remote_id,
-            name=name or remote_id,
-            host=host(),
-            snapshot=snapshot,
-        )
-        return cls(row, context=context)
+        return cls(intake.attached(backend, remote_id, name or remote_id, context), context=context)
 
     @property
     def id(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from anytune.errors import JobFailed
+from anytune.pauses import growing
 from anytune.values import Event, Snapshot, Status, Value
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ __all__ = ["Observation", "failure", "pauses", "pull_events", "pull_metrics"]
 
 _LOCAL_S = 1.0
 _FIRST_S, _LONGEST_S = 5.0, 30.0
-_GROWTH = 1.5
 
 
 class Observation(Value):
@@ -39,14 +39,7 @@ def pauses(backend: Backend, poll_s: float | None) -> Callable[[], float]:
         return lambda: poll_s
     if backend.capabilities.local:
         return lambda: _LOCAL_S
-    following = _FIRST_S
-
-    def grow() -> float:
-        nonlocal following
-        this, following = following, min(_LONGEST_S, following * _GROWTH)
-        return this
-
-    return grow
+    return growing(_FIRST_S, _LONGEST_S)
 
 
 def pull_events(row: JobRow, backend: Backend, context: Runtime) -> None:

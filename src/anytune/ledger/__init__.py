@@ -15,15 +15,16 @@ _HOMES = {
     "Ledger": "anytune.ledger.store",
     "Sender": "anytune.ledger.sender",
     "SubmitState": "anytune.ledger.rows",
+    "answer": "anytune.ledger.reconcile",
     "following": "anytune.ledger.statuses",
     "submit": "anytune.ledger.submission",
     "sweep": "anytune.ledger.reconcile",
 }
 
-__all__ = ["DeploymentRow", "JobRow", "Ledger", "Sender", "SubmitState", "following", "submit", "sweep"]
+__all__ = ["DeploymentRow", "JobRow", "Ledger", "Sender", "SubmitState", "answer", "following", "submit", "sweep"]
 
 if TYPE_CHECKING:
-    from anytune.ledger.reconcile import sweep
+    from anytune.ledger.reconcile import answer, sweep
     from anytune.ledger.rows import DeploymentRow, JobRow, SubmitState
     from anytune.ledger.sender import Sender
     from anytune.ledger.statuses import following

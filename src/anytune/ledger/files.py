@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-__all__ = ["FileKey", "finish", "forget", "held", "start"]
+__all__ = ["FileKey", "finish", "forget", "held", "held_since", "start"]
 
 _FILES = tables.files
 
@@ -27,6 +27,12 @@ def held(connection: Connection, key: FileKey) -> RemoteFile | None:
     """Give the file, if the backend holds it."""
     row = connection.execute(select(_FILES).where(_at(key), _FILES.c.remote_id.is_not(None))).one_or_none()
     return None if row is None else RemoteFile(id=row.remote_id, sha256=row.sha256, size_bytes=row.size_bytes)
+
+
+def held_since(connection: Connection, key: FileKey) -> datetime | None:
+    """Tell when it was written down that the backend holds the file."""
+    found: datetime | None = connection.execute(select(_FILES.c.updated_at).where(_at(key), _FILES.c.remote_id.is_not(None))).scalar()
+    return found
 
 
 def start(
@@ -52,9 +58,10 @@ def finish(connection: Connection, key: FileKey, file: RemoteFile, *, now: datet
     _write(connection, key, size_bytes=file.size_bytes, remote_id=file.id, sender=None, updated_at=now)
 
 
-def forget(connection: Connection, key: FileKey) -> None:
-    """Forget a file, or that somebody sends it."""
-    connection.execute(_FILES.delete().where(_at(key)))
+def forget(connection: Connection, key: FileKey, *, remote_id: str | None = None) -> None:
+    """Forget a file, or that somebody sends it; with `remote_id` only where that is still the file."""
+    here = _at(key) if remote_id is None else _at(key) & (_FILES.c.remote_id == remote_id)
+    connection.execute(_FILES.delete().where(here))
 
 
 def _write(connection: Connection, key: FileKey, **values: Any) -> None:

@@ -126,6 +126,7 @@ def observe(connection: Connection, job_id: str, ledger: str, snapshot: Snapshot
         values["cost_usd"] = snapshot.cost_usd
     if snapshot.model is not None:
         values["model_ref"] = snapshot.model.model_dump(mode="json")
+        values["model"] = row.model or snapshot.model.base_model or ""  # an attached job's is not known before
     if status in {Status.RUNNING, Status.PAUSED} and row.started_at is None:
         values["started_at"] = now
     if status.terminal and row.ended_at is None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from anytune.ledger.store import Ledger
     from anytune.retry import Retry
 
-__all__ = ["OnInDoubt", "Reconciliation", "order_of", "sweep"]
+__all__ = ["OnInDoubt", "Reconciliation", "answer", "files_of", "order_of", "sweep"]
 
 OnInDoubt = Literal["reconcile_then_resend", "reconcile_then_ask"]
 """What to do once it is shown that a lost create had no effect: send again, or leave that to a person."""
@@ -50,6 +50,12 @@ def order_of(row: JobRow, files: dict[str, RemoteFile] | None = None) -> Order:
         files=files or {},
         data=row.data,
     )
+
+
+def files_of(ledger: Ledger, row: JobRow) -> dict[str, RemoteFile]:
+    """Give the files of a row that the ledger knows at its backend, by role: `find` may tell a job by what it was trained on."""
+    held = {role: ledger.remote_file(row.backend, row.account, file.sha256) for role, file in row.data.items()}
+    return {role: file for role, file in held.items() if file is not None}
 
 
 @dataclass
@@ -124,7 +130,8 @@ class Reconciliation:
 
     def _listing(self, row: JobRow) -> Found:
         try:
-            return self.retry.read(lambda: self.backend.find(order_of(row)), backend=self.backend)
+            order = order_of(row, files_of(self.ledger, row))
+            return self.retry.read(lambda: self.backend.find(order), backend=self.backend)
         except AnytuneError as error:
             if isinstance(error, Transient):
                 raise self._in_doubt(row, f"the provider could not be asked ({error.message})", fix="Run the same script later.") from error
@@ -169,11 +176,29 @@ def sweep(ledger: Ledger, backend: Backend, *, retry: Retry, within_s: float = 8
     for row in ledger.jobs(backend=backend.name):
         if row.account != backend.account or row.remote_id is None or row.sent_at is None or row.sent_at < oldest:
             continue
-        order = order_of(row)
+        order = order_of(row, files_of(ledger, row))
         found = retry.read(lambda order=order: backend.find(order), backend=backend)  # type: ignore[misc]
         extras = [job.id for job in _matches(found, row) if job.id != row.remote_id and not job.status.terminal]
         cancelled.extend(extra for extra in extras if cancel_extra(backend, retry, row, extra))
     return cancelled
+
+
+def answer(ledger: Ledger, backend: Backend, remote_id: str, *, retry: Retry) -> JobRow | None:
+    """Give a remote job to the row that sent it and never heard of it; None where no row of this ledger did.
+
+    Raises:
+        BackendError: The provider could not be asked.
+    """
+    for row in ledger.jobs(backend=backend.name):
+        if row.account != backend.account or row.remote_id is not None or row.fence == 0 or row.status.terminal:
+            continue
+        order = order_of(row, files_of(ledger, row))
+        found = retry.read(lambda order=order: backend.find(order), backend=backend)  # type: ignore[misc]
+        ours = [job for job in found.jobs if job.id == remote_id and (job.ref or job.id) == row.id]
+        if ours and _same_hash(ours[0].spec_hash, row.spec_hash):
+            with ledger.database.write() as connection:
+                return transitions.take(connection, row, ours[0], now=ledger.clock()) or ledger.job(row.id)
+    return None
 
 
 def cancel_extra(backend: Backend, retry: Retry, row: JobRow, remote_id: str) -> bool:

@@ -231,10 +231,18 @@ class Ledger:
         with self.database.write() as connection:
             files.finish(connection, (backend, account, file.sha256), file, now=self.clock())
 
-    def forget_remote_file(self, backend: str, account: str, sha256: str) -> None:
-        """Write down that the backend does not hold a file (any more): the next job sends it again."""
+    def remote_file_since(self, backend: str, account: str, sha256: str) -> datetime | None:
+        """Tell since when the backend holds the file with these bytes."""
+        with self.database.read() as connection:
+            return files.held_since(connection, (backend, account, sha256))
+
+    def forget_remote_file(self, backend: str, account: str, sha256: str, *, remote_id: str | None = None) -> None:
+        """Write down that the backend does not hold a file (any more): the next job sends it again.
+
+        With `remote_id` only where that is still the file: another process may have sent it again meanwhile.
+        """
         with self.database.write() as connection:
-            files.forget(connection, (backend, account, sha256))
+            files.forget(connection, (backend, account, sha256), remote_id=remote_id)
 
     def plan_deployment(
         self,

@@ -143,7 +143,7 @@ class _Submission:
                 self.sleep(_POLL_S)
 
     def _send(self, row: JobRow) -> Exception | None:
-        """Upload, then make one create. Gives the error of a reply that was lost."""
+        """Upload, wait until the files are ready, then make one create. Gives the error of a reply that was lost."""
         uploads = Uploads(self.ledger, self.backend, self.retry, self.clock, self.sleep, self.wait_s)
         try:
             files = uploads.run(row)
@@ -162,7 +162,7 @@ class _Submission:
         except DEFINITE as error:
             self._reject(row, error)
             for file in reused.values():  # the refusal may mean that a file kept from an earlier job is gone
-                self.ledger.forget_remote_file(row.backend, row.account, file.sha256)
+                self.ledger.forget_remote_file(row.backend, row.account, file.sha256, remote_id=file.id)
             raise error.at(job_id=row.id) from None
         except RateLimited as error:
             row = self._doubt(row, str(error))

@@ -1,17 +1,19 @@
-"""Files go up once for the same bytes and account, also when several jobs need them at the same time."""
+"""Files go up once for the same bytes and account, also when several jobs need them at the same time, and are waited for."""
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.exc import IntegrityError
 
 from anytune.backend import RemoteFile
-from anytune.errors import DataError, WaitTimeout
+from anytune.errors import DataError, NotFound, Rejected, WaitTimeout
 from anytune.ledger import files
 from anytune.ledger.sender import Sender, liveness, sending
+from anytune.pauses import growing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +26,12 @@ if TYPE_CHECKING:
 __all__ = ["Uploads"]
 
 _POLL_S = 0.2
+_FIRST_S, _LONGEST_S = 1.0, 15.0
+_READY_TIMEOUT_S = 1800.0
+"""How long a provider may look at a file before a run gives up: what OpenAI's own client waits for one (`files.wait_for_processing`, read
+2026-11-22). The file stays known, so that the next run goes on waiting."""
+_LAG = timedelta(seconds=60)
+"""A file that was sent less than a minute ago and is not found may not be seen *yet*; an older one is gone."""
 
 
 @dataclass
@@ -41,17 +49,62 @@ class Uploads:
     sleep: Callable[[float], Any]
     wait_s: float
     reused: dict[str, RemoteFile] = field(default_factory=dict)
+    _mine: set[str] = field(default_factory=set, init=False)
+    """Ids of what was sent here."""
 
     def run(self, row: JobRow) -> dict[str, RemoteFile]:
-        """Give the remote files by role; empty where the backend has no `upload`.
+        """Give the remote files by role, ready to be trained on; empty where the backend has no `upload`.
+
+        All are sent before the first is waited for, so that the provider looks at them at the same time.
 
         Raises:
             DataError: A file is gone, or its bytes changed since it was checked.
-            WaitTimeout: Another process has been sending the same file for too long.
+            Rejected: The provider looked at a file and refused it.
+            WaitTimeout: Another process has been sending the same file for too long, or the provider has been looking at one for too long.
         """
         if "upload" not in self.backend.capabilities.abilities:
             return {}
-        return {role: self._one(row, role, file) for role, file in row.data.items()}
+        sent = {role: self._one(row, role, file) for role, file in row.data.items()}
+        return {role: self._ready(row, role, file, sent[role]) for role, file in row.data.items()}
+
+    def _ready(self, row: JobRow, role: str, file: LocalFile, sent: RemoteFile) -> RemoteFile:
+        """Wait until a file can be trained on. One that the provider lost is sent again, once; a new one may not be seen yet."""
+        deadline = self.clock() + _READY_TIMEOUT_S
+        pause = growing(_FIRST_S, _LONGEST_S)
+        again = False
+        while True:
+            try:
+                ready = self.retry.read(lambda sent=sent: self.backend.file_ready(sent), backend=self.backend)  # type: ignore[misc]
+            except NotFound:
+                ready = False
+                if not again and self._lost(row, sent):
+                    again = True
+                    self._forget(row, role, sent)
+                sent = self._one(row, role, file)  # what the ledger holds now: another process may have sent it again
+            except Rejected:
+                self._forget(row, role, sent)
+                raise
+            if ready or self.ledger.job(row.id).status.terminal:  # somebody asked for the end: nothing is left to wait for
+                return sent
+            if self.clock() >= deadline:
+                raise WaitTimeout(
+                    f"{file.path.name} was sent for job {row.name!r}, and {row.backend} has not been done with it for "
+                    f"{_READY_TIMEOUT_S / 60:.0f} minutes.",
+                    fix="Nothing was submitted. Run the same script again: it goes on waiting and does not send the file again.",
+                    backend=row.backend,
+                    job_id=row.id,
+                )
+            self.sleep(pause())
+
+    def _lost(self, row: JobRow, sent: RemoteFile) -> bool:
+        if sent.id in self._mine:
+            return False
+        since = self.ledger.remote_file_since(row.backend, row.account, sent.sha256)
+        return since is not None and self.ledger.clock() - since >= _LAG
+
+    def _forget(self, row: JobRow, role: str, sent: RemoteFile) -> None:
+        self.ledger.forget_remote_file(row.backend, row.account, sent.sha256, remote_id=sent.id)
+        self.reused.pop(role, None)
 
     def _one(self, row: JobRow, role: str, file: LocalFile) -> RemoteFile:
         key = (row.backend, row.account, file.sha256)
@@ -60,7 +113,8 @@ class Uploads:
         while True:
             known = self.ledger.remote_file(*key)
             if known is not None:
-                self.reused[role] = known
+                if known.id not in self._mine:
+                    self.reused[role] = known
                 return known
             with sending(self.clock) as sender:
                 holder = self._start(key, file, sender, over)
@@ -96,6 +150,7 @@ class Uploads:
             self.ledger.forget_remote_file(*key)
             raise
         self.ledger.add_remote_file(key[0], key[1], sent)
+        self._mine.add(sent.id)
         return sent
 
 

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import signal
 import sys
-from logging.handlers import RotatingFileHandler
-from typing import TYPE_CHECKING
 
+from anytune.local import detached
 from anytune.local.agent import Agent
 from anytune.local.folder import local_home
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def main() -> int:
@@ -24,8 +19,8 @@ def main() -> int:
     folder = local_home()
     ready = None
     if words.detach:
-        ready = _detach()
-    _log_to(folder / "agent.log")
+        ready = detached.detach()
+    detached.log_to(folder / "agent.log", "anytune.local")
     agent = Agent(folder, slots=words.slots, idle_s=words.idle_s, poll_s=words.poll_s, grace_s=words.grace_s)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: agent.leave())
@@ -48,28 +43,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--poll-s", type=float, default=0.2, help="seconds between two looks")
     parser.add_argument("--grace-s", type=float, default=10.0, help="seconds from SIGTERM to SIGKILL")
     return parser
-
-
-def _detach() -> int:
-    """Fork: the parent waits until the child says that it runs, then ends; the child gets the pipe's end to say so."""
-    reader, writer = os.pipe()
-    if os.fork():
-        os.close(writer)
-        os._exit(0 if os.read(reader, 1) else 1)
-    os.close(reader)
-    silence = os.open(os.devnull, os.O_RDWR)
-    os.dup2(silence, sys.stdin.fileno())
-    os.dup2(silence, sys.stdout.fileno())  # stderr stays on agent.start: a crash must leave a trace
-    return writer
-
-
-def _log_to(path: Path) -> None:
-    handler = RotatingFileHandler(path, maxBytes=2**20, backupCount=1, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(process)d %(message)s"))
-    logger = logging.getLogger("anytune.local")
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    logger.propagate = False
 
 
 if __name__ == "__main__":

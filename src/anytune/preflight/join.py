@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from anytune.data import check
 from anytune.errors import Unsupported
@@ -70,7 +70,8 @@ def preflight(
     lost = losses(spec, backend)
     rules, said = held(backend, model, method, today)
     validation = files["validation"].path if "validation" in files else None
-    report = check(files["train"].path, method, validation=validation, rules=rules, deep=deep, skip=skip, progress=progress)
+    how: dict[str, Any] = {"grader": spec.method.grader if spec.method.type == "rft" else None, "deep": deep, "skip": skip}
+    report = check(files["train"].path, method, validation=validation, rules=rules, progress=progress, **how)
     found = Preflight(
         findings=_once([*report.findings, *said], besides=lost),
         losses=tuple(lost),

@@ -86,7 +86,8 @@ def check_data(
     if report.ok and model is not None:
         quote = _quote(target.host, model, method or "sft", report)
         if target.local is not None:
-            more, counted = _as_trained(target.local, model, method or "sft", path, validation, rows=0 if "tokens" in skip else report.rows)
+            learned = {"type": method or "sft"} | ({} if grader is None else {"grader": grader})
+            more, counted = _as_trained(target.local, model, learned, path, validation, rows=0 if "tokens" in skip else report.rows)
             said, tokens = [*said, *more], tokens or counted
     return report.model_copy(update={"findings": (*report.findings, *said), "tokens": tokens, "quote": quote})
 
@@ -142,19 +143,19 @@ def _absent(name: str, rules: Rules) -> list[Finding]:
 
 
 def _as_trained(
-    backend: Backend, model: str, method: str, path: Path, validation: Path | None, *, rows: int
+    backend: Backend, model: str, method: dict[str, Any], path: Path, validation: Path | None, *, rows: int
 ) -> tuple[list[Finding], TokenCounts | None]:
     """Let a local backend look at the rows as its model will see them, and count them so."""
     from anytune.spec import TrainingSpec  # noqa: PLC0415 - only where rows are rendered
 
-    given: dict[str, Any] = {"backend": backend.name, "model": model, "train": path, "validation": validation, "method": {"type": method}}
+    given: dict[str, Any] = {"backend": backend.name, "model": model, "train": path, "validation": validation, "method": method}
     try:
         spec = TrainingSpec.model_validate(given)
     except ValueError:
-        return [finding("not-checked", f"The rows were not rendered: {backend.name} has no method {method!r}.")], None
+        return [finding("not-checked", f"The rows were not rendered: {backend.name} has no method {method['type']!r}.")], None
     try:
         files = {"train": describe(path, "train")} | ({} if validation is None else {"validation": describe(validation, "validation")})
-        ready, said = prepared(files, method, backend, allow_loss=False)
+        ready, said = prepared(files, spec.method.type, backend, allow_loss=False)
         spec = with_files(spec, ready)
         said = [*said, *backend.check(spec, list(ready.values()))]
         if rows == 0 or any(each.severity == "error" for each in said) or "render" not in backend.capabilities.abilities:

@@ -57,6 +57,6 @@ with Ledger.open() as ledger:
     )
     print("claimed", flush=True)
     stop_at("intent")
-    row = submit(ledger, Stopping(state_file=settings["state"]), row, retry=Retry())
+    row = submit(ledger, Stopping(state_file=settings["state"], faults=settings.get("faults")), row, retry=Retry())
     stop_at("submitted")
     print(json.dumps({"id": row.id, "remote_id": row.remote_id, "created": created, "submit_state": row.submit_state}))
