@@ -10,7 +10,7 @@ import pytest
 
 from anytune.backend import Found
 from anytune.errors import NotFound, Rejected
-from anytune.testing import BackendConformance, BackendKit, MemoryBackend
+from anytune.testing import BackendConformance, BackendKit, Faults, MemoryBackend
 from anytune.testing.life import status_of
 from anytune.testing.store import Store
 from anytune.values import Address, Finding, Snapshot, Status
@@ -419,7 +419,7 @@ class TranslateRaises(Broken):
 
 
 class DeploysTwice(Broken):
-    breaks: ClassVar = {"B35"}
+    breaks: ClassVar = {"B35", "B53"}
     numbers = count()
 
     def deploy(self, order):
@@ -536,6 +536,97 @@ class ProbeMakesAJob(Broken):
         return super().probe(spec, data)
 
 
+class FilesOfTheInstance(Broken):
+    breaks: ClassVar = {"B48"}
+
+    def upload(self, file):
+        held = super().upload(file)
+        self.__dict__.setdefault("mine", set()).add(held.id)
+        return held
+
+    def file_ready(self, file):
+        held = self.store.read().files.get(file.sha256)
+        if held and not held.refused and file.id not in self.__dict__.get("mine", ()):
+            raise NotFound(f"No file {file.id!r}.", backend=self.name)
+        return super().file_ready(file)
+
+
+class AnyFileIsReady(Broken):
+    breaks: ClassVar = {"B49"}
+
+    def file_ready(self, file):
+        try:
+            return super().file_ready(file)
+        except NotFound:
+            return True
+
+
+class RefusedFilesAreReady(Broken):
+    breaks: ClassVar = {"B50"}
+
+    def file_ready(self, file):
+        try:
+            return super().file_ready(file)
+        except Rejected:
+            return True
+
+
+class RefusedFilesAreWaitedFor(Broken):
+    breaks: ClassVar = {"B50"}
+
+    def file_ready(self, file):
+        try:
+            return super().file_ready(file)
+        except Rejected:
+            return False
+
+
+class JobsOldestFirst(Broken):
+    breaks: ClassVar = {"B51"}
+
+    def list_jobs(self, limit=100):
+        return super().list_jobs(1000)[::-1][:limit]
+
+
+class JobsWithoutRef(Broken):
+    breaks: ClassVar = {"B51"}
+
+    def list_jobs(self, limit=100):
+        return [job.model_copy(update={"ref": None}) for job in super().list_jobs(limit)]
+
+
+class LimitIsForAPage(Broken):
+    breaks: ClassVar = {"B52"}
+
+    def list_jobs(self, limit=100):
+        return super().list_jobs(max(limit, 2))
+
+
+class GoneHostsAreListed(Broken):
+    breaks: ClassVar = {"B53"}
+
+    def list_deployments(self):
+        return [self.poll_deployment(row_id) for row_id in self.store.read().deployments]
+
+
+class HostsOfTheInstance(Broken):
+    breaks: ClassVar = {"B53"}
+
+    def deploy(self, order):
+        self.__dict__.setdefault("mine", set()).add(order.ref)
+        return super().deploy(order)
+
+    def list_deployments(self):
+        return [host for host in super().list_deployments() if host.ref in self.__dict__.get("mine", ())]
+
+
+class LivesForEver(Broken):
+    breaks: ClassVar = {"B54"}
+
+    def deploy(self, order):
+        return super().deploy(order.model_copy(update={"ttl_s": 3600.0}))
+
+
 BROKEN = [cls for cls in vars().copy().values() if isinstance(cls, type) and issubclass(cls, Broken) and "breaks" in vars(cls)]
 
 
@@ -543,7 +634,7 @@ BROKEN = [cls for cls in vars().copy().values() if isinstance(cls, type) and iss
 def kit(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BackendKit]:
     store = Store()
     statuses = {word: status_of(word) for word in ("queued", "running", "paused", "succeeded", "failed", "cancelled")}
-    yield BackendKit(
+    kit = BackendKit(
         lambda: request.param(api_key=KEY, store=store),
         folder=tmp_path_factory.mktemp("broken"),
         model="base",
@@ -553,7 +644,10 @@ def kit(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         map_status=request.param.map_status,
         jobs=lambda: store.read().counts.get("jobs", 0),
         secrets=[KEY],
+        refused=lambda: request.param(store=store, faults=Faults(file_refused="No JSON.")).upload(kit.file("bad.jsonl", rows=[{}])),
+        ttl_s=0.05,
     )
+    yield kit
     for engine in store.engines.values():
         engine.close()
 

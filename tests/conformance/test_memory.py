@@ -31,7 +31,7 @@ STATUSES = {
 BARE = Capabilities(methods=frozenset({"sft"}), tag="key", settle_s=0.0)
 PLACES = {
     "process": lambda folder: {"store": Store()},
-    "file": lambda folder: {"store": Store(folder / "memory.json"), "faults": Faults(ready_polls=1, ignored_filter=True)},
+    "file": lambda folder: {"store": Store(folder / "memory.json"), "faults": Faults(ready_polls=1, file_polls=2, ignored_filter=True)},
     "bare": lambda folder: {"store": Store(), "capabilities": BARE, "served": True},
 }
 
@@ -41,6 +41,7 @@ def kit(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     folder: Path = tmp_path_factory.mktemp("memory")
     settings = PLACES[request.param](folder)
     store = settings["store"]
+    refusing = settings | {"faults": Faults(file_polls=1, file_refused="Line 3 is no JSON.")}
     kit = BackendKit(
         lambda: MemoryBackend(api_key=KEY, **settings),
         folder=folder,
@@ -53,6 +54,7 @@ def kit(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         jobs=lambda: store.read().counts.get("jobs", 0),
         secrets=[KEY],
         vendor_errors=[(ConnectionResetError("reset"), Unreachable)],
+        refused=lambda: MemoryBackend(api_key=KEY, **refusing).upload(kit.file("bad.jsonl", rows=[{"line": 3}])),
     )
     yield kit
     kit.close()

@@ -237,3 +237,43 @@ def test_an_order_without_its_upload_is_rejected(tmp_path):
     with pytest.raises(Rejected, match="Upload it first"):
         backend.submit(order.model_copy(update={"files": {}}))
     assert backend.calls.get("jobs", 0) == 0
+
+
+def test_a_file_is_ready_after_some_looks_and_only_then_trained_on(tmp_path):
+    kit = kit_of(tmp_path, MemoryBackend(faults=Faults(file_polls=2)))
+    held = kit.backend.upload(kit.file())
+    order = kit.order().model_copy(update={"files": {"train": held}})
+    with kit.backend.store.change() as state:
+        state.files[held.sha256].polls_left = 2
+    with pytest.raises(Rejected, match="wait for it"):
+        kit.backend.submit(order)
+    assert [kit.backend.file_ready(held) for _ in range(3)] == [False, False, True]
+    assert kit.backend.submit(order).id
+
+
+def test_a_file_can_be_refused_with_a_reason_and_sent_anew(tmp_path):
+    kit = kit_of(tmp_path, MemoryBackend(faults=Faults(file_refused="Line 3 is no JSON.")))
+    held = kit.backend.upload(kit.file())
+    with pytest.raises(Rejected, match="Line 3 is no JSON"):
+        kit.backend.file_ready(held)
+    assert kit.backend.find_file(held.sha256) is None
+    again = kit.backend.reopened()
+    assert again.file_ready(again.upload(kit.file()))
+
+
+def test_a_served_model_answers_after_some_looks(tmp_path):
+    backend = MemoryBackend(served=True, faults=Faults(address_polls=1))
+    with pytest.raises(NotFound):
+        backend.address(ModelRef(id="base"))
+    assert backend.address(ModelRef(id="base")).model == "base"
+    for engine in backend.store.engines.values():
+        engine.close()
+
+
+def test_a_listing_of_jobs_lags_as_long_as_the_script_says(tmp_path):
+    clock = Clock()
+    kit = kit_of(tmp_path, MemoryBackend(clock=clock, faults=Faults(list_lag_s=30.0)))
+    job = kit.backend.submit(kit.order())
+    assert kit.backend.list_jobs() == []
+    clock.now += 30.0
+    assert [listed.id for listed in kit.backend.list_jobs()] == [job.id]

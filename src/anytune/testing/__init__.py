@@ -1,6 +1,7 @@
-"""What authors of plugins and their tests import: a backend in memory with scripted lives and faults, and the conformance suite.
+"""What authors of plugins and their tests import: a backend in memory, the conformance suite, hosted providers over real HTTP.
 
-Names are loaded when they are first used; only the conformance suite needs pytest (`pip install "anytune[testing]"`).
+Names are loaded when they are first used; the conformance suite needs pytest, the simulators need werkzeug
+(`pip install "anytune[testing]"`).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from anytune.lazy import loader
 
 _HOMES = {
+    "AzureSimulator": "anytune.testing.simulators.azure",
     "BackendConformance": "anytune.testing.conformance",
     "BackendKit": "anytune.testing.kit",
     "DurableMemoryBackend": "anytune.testing.memory",
@@ -19,9 +21,13 @@ _HOMES = {
     "Faults": "anytune.testing.faults",
     "Life": "anytune.testing.life",
     "MemoryBackend": "anytune.testing.memory",
+    "OpenAISimulator": "anytune.testing.simulators.openai",
+    "WireFault": "anytune.testing.simulators.faults",
+    "WireFaults": "anytune.testing.simulators.faults",
 }
 
 __all__ = [
+    "AzureSimulator",
     "BackendConformance",
     "BackendKit",
     "DurableMemoryBackend",
@@ -30,6 +36,9 @@ __all__ = [
     "Faults",
     "Life",
     "MemoryBackend",
+    "OpenAISimulator",
+    "WireFault",
+    "WireFaults",
 ]
 
 if TYPE_CHECKING:
@@ -39,6 +48,9 @@ if TYPE_CHECKING:
     from anytune.testing.kit import BackendKit
     from anytune.testing.life import Life
     from anytune.testing.memory import DurableMemoryBackend, MemoryBackend
+    from anytune.testing.simulators.azure import AzureSimulator
+    from anytune.testing.simulators.faults import WireFault, WireFaults
+    from anytune.testing.simulators.openai import OpenAISimulator
 
 
 _load = loader(__name__, _HOMES)

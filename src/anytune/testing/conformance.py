@@ -30,9 +30,11 @@ from anytune.testing.scenarios.create import Create
 from anytune.testing.scenarios.files import Files
 from anytune.testing.scenarios.hosting import Hosting
 from anytune.testing.scenarios.identity import Identity
+from anytune.testing.scenarios.listings import Listings
 from anytune.testing.scenarios.models import Models
 from anytune.testing.scenarios.needs import needed
 from anytune.testing.scenarios.observe import Observe
+from anytune.testing.scenarios.ready import Ready
 from anytune.testing.scenarios.refusals import Refusals
 from anytune.testing.scenarios.rows import Rows
 from anytune.testing.scenarios.tell import Tell
@@ -43,11 +45,10 @@ if TYPE_CHECKING:
 __all__ = ["BackendConformance"]
 
 
-class BackendConformance(Rows, Models, Hosting, Refusals, Files, Control, Tell, Observe, Create, Before, Identity):
+class BackendConformance(Rows, Models, Listings, Hosting, Refusals, Ready, Files, Control, Tell, Observe, Create, Before, Identity):
     """Subclass it as `Test…` where a fixture `kit` gives a `BackendKit`.
 
-    Pytest runs the bases from the last one to the first, so the scenarios run in the order of their numbers: what needs the
-    model comes before the scenario that deletes it.
+    Pytest runs the bases from the last one to the first, so that what needs the model comes before the scenario that deletes it.
     """
 
     @pytest.fixture(autouse=True)

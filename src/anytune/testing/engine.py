@@ -15,22 +15,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from anytune.testing.completions import completion, echo, sse
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
 __all__ = ["Engine", "echo"]
 
 _BODY_LIMIT_BYTES = 8 * 2**20
-
-
-def echo(model: str, messages: list[dict[str, Any]]) -> str:
-    """Answer with the model's name and the last message's text.
-
-    Example:
-        >>> echo("m", [{"role": "user", "content": "2 cups of basil"}])
-        'm heard: 2 cups of basil'
-    """
-    return f"{model} heard: {_text(messages[-1])}" if messages else f"{model} heard nothing"
 
 
 class Engine:
@@ -189,7 +181,7 @@ class _Handler(BaseHTTPRequestHandler):
             case _ if body.get("stream"):
                 self._stream(body)
             case _:
-                self._json(200, _completion(self.server.engine, body))
+                self._json(200, completion(self.server.engine.model, body, self.server.engine.reply))
 
     def _stream(self, body: dict[str, Any]) -> None:
         self.send_response(200)
@@ -197,10 +189,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Connection", "close")
         self.end_headers()
         self.close_connection = True
-        for chunk in _chunks(_completion(self.server.engine, body), usage=bool((body.get("stream_options") or {}).get("include_usage"))):
-            self.wfile.write(f"data: {json.dumps(chunk)}\n\n".encode())
+        for event in sse(completion(self.server.engine.model, body, self.server.engine.reply), body):
+            self.wfile.write(event)
             self.wfile.flush()
-        self.wfile.write(b"data: [DONE]\n\n")
 
     def _allowed(self) -> bool:
         token = self.server.engine.token
@@ -219,57 +210,6 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
-
-
-def _text(message: dict[str, Any]) -> str:
-    content = message.get("content") or ""
-    if isinstance(content, str):
-        return content
-    return " ".join(part.get("text", "") for part in content if isinstance(part, dict))
-
-
-def _completion(engine: Engine, body: dict[str, Any]) -> dict[str, Any]:
-    messages = body["messages"]
-    tools = body.get("tools") if body.get("tool_choice") != "none" else None
-    prompt = sum(len(_text(message).split()) for message in messages)
-    if tools and messages and messages[-1].get("role") != "tool":
-        call = {"name": tools[0]["function"]["name"], "arguments": json.dumps({"text": _text(messages[-1])})}
-        message: dict[str, Any] = {
-            "role": "assistant",
-            "content": None,
-            "tool_calls": [{"id": "call_0", "type": "function", "function": call}],
-        }
-        finish, used = "tool_calls", len(call["arguments"].split())
-    else:
-        words = engine.reply(engine.model, messages).split(" ")
-        limit = body.get("max_completion_tokens") or body.get("max_tokens") or len(words)
-        message = {"role": "assistant", "content": " ".join(words[:limit])}
-        finish, used = ("length" if limit < len(words) else "stop"), min(limit, len(words))
-    return {
-        "id": "chatcmpl-0",
-        "object": "chat.completion",
-        "created": 0,
-        "model": engine.model,
-        "choices": [{"index": 0, "message": message, "finish_reason": finish, "logprobs": None}],
-        "usage": {"prompt_tokens": prompt, "completion_tokens": used, "total_tokens": prompt + used},
-    }
-
-
-def _chunks(whole: dict[str, Any], *, usage: bool) -> Iterator[dict[str, Any]]:
-    frame = {"id": whole["id"], "object": "chat.completion.chunk", "created": 0, "model": whole["model"]}
-    choice = whole["choices"][0]
-    message = choice["message"]
-    deltas: list[dict[str, Any]] = [{"role": "assistant", "content": ""}]
-    if message.get("tool_calls"):
-        deltas += [{"tool_calls": [{"index": 0, **message["tool_calls"][0]}]}]
-    else:
-        words = message["content"].split(" ")
-        deltas += [{"content": word if place == 0 else f" {word}"} for place, word in enumerate(words)]
-    for delta in deltas:
-        yield frame | {"choices": [{"index": 0, "delta": delta, "finish_reason": None}]}
-    yield frame | {"choices": [{"index": 0, "delta": {}, "finish_reason": choice["finish_reason"]}]}
-    if usage:
-        yield frame | {"choices": [], "usage": whole["usage"]}
 
 
 def serve(path: Path, deployment_id: str) -> None:

@@ -67,6 +67,9 @@ class Faults(Value):
         ready_polls: Polls of a deployment before it is ready.
         vanish_after_polls: Polls of a deployment after which it does not exist any more.
         deploy_error: Deployments fail, for this reason.
+        file_polls: Looks at an uploaded file before it is ready.
+        file_refused: Uploaded files are refused when they have been looked at, for this reason.
+        address_polls: How many looks for a served model, from the first one on, find nothing.
     """
 
     calls: tuple[Fault, ...] = ()
@@ -76,6 +79,9 @@ class Faults(Value):
     ready_polls: int = Field(default=0, ge=0)
     vanish_after_polls: int | None = Field(default=None, ge=0)
     deploy_error: str = ""
+    file_polls: int = Field(default=0, ge=0)
+    file_refused: str = ""
+    address_polls: int = Field(default=0, ge=0)
 
     def of(self, verb: str, nth: int) -> Fault | None:
         """Give the fault of the `nth` call (from 0) of `verb`, if there is one."""

@@ -43,6 +43,7 @@ class Hosting(Backend):
     if TYPE_CHECKING:
 
         def _ability(self, ability: Ability, verb: str) -> AbstractContextManager[tuple[State, Fault | None]]: ...
+        def _call(self, verb: str) -> AbstractContextManager[tuple[State, Fault | None]]: ...
         def _known_model(self, state: State, model_id: str, *, deleted_too: bool = False) -> None: ...
 
     def deploy(self, order: DeployOrder) -> RemoteDeployment:
@@ -102,10 +103,19 @@ class Hosting(Backend):
             if row.state != "gone":
                 self._stop(row)
 
+    def list_deployments(self) -> list[RemoteDeployment]:
+        """Give the servers that are not gone, newest first."""
+        with self._ability("list_deployments", "list_deployments") as (state, _):
+            return [_remote(row) for row in reversed(state.deployments.values()) if row.state != "gone"]
+
     def address(self, model: ModelRef) -> Address:
         """Give the address of a model that needs no deployment, where the backend was made so (`served`)."""
         if not self._served:
             self._refuse("address", model.id)
+        with self._call("address") as (state, _):
+            if state.counts["address"] <= self.faults.address_polls:
+                raise NotFound(f"The model {model.id!r} does not exist.", fix="Ask again later.", backend=self.name)
+            self._known_model(state, model.id)
         engine = self.store.engines.get(model.id)
         if engine is None:
             engine = self.store.engines[model.id] = Engine(model.id, token=self._key.get_secret_value() or None)
@@ -140,7 +150,7 @@ def _answers(base_url: str) -> bool:
 
 
 def _remote(row: DeploymentRecord) -> RemoteDeployment:
-    known: dict[str, Any] = {"state": row.state, "hourly_usd": _HOURLY_USD, "error": row.error}
+    known: dict[str, Any] = {"state": row.state, "hourly_usd": _HOURLY_USD, "error": row.error, "ref": row.ref, "model": row.model.id}
     if row.state == "ready":
         known["address"] = Address(base_url=row.base_url, model=row.model.id, credential=SecretStr(row.token))
     return RemoteDeployment(id=row.id, raw={"id": row.id, "state": row.state}, **known)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from anytune.backend import Backend, RemoteDeployment, RemoteJob
+    from anytune.backend import Backend, RemoteDeployment, RemoteFile, RemoteJob
     from anytune.errors import AnytuneError
 
 __all__ = ["BackendKit"]
@@ -47,6 +47,8 @@ class BackendKit:
         vendor_errors: Exceptions of the vendor's SDK with what `translate` shall make of each one.
         deploy_options: Options of every deployment.
         max_tokens: Longest answer that is asked of a deployment.
+        refused: Gives a file that the provider refuses once it has looked at it; None where there is none.
+        ttl_s: Seconds to live of a host that nobody ends, where the backend declares `keeps_ttl`.
     """
 
     def __init__(
@@ -69,6 +71,8 @@ class BackendKit:
         vendor_errors: Sequence[tuple[Exception, type[AnytuneError]]] = (),
         deploy_options: Mapping[str, Any] | None = None,
         max_tokens: int = 16,
+        refused: Callable[[], RemoteFile] | None = None,
+        ttl_s: float = 0.5,
     ) -> None:
         """Keep what was said; nothing is sent yet."""
         self.make = make
@@ -88,6 +92,8 @@ class BackendKit:
         self.vendor_errors = tuple(vendor_errors)
         self.deploy_options = dict(deploy_options or {})
         self.max_tokens = max_tokens
+        self.refused = refused
+        self.ttl_s = ttl_s
         self.jobs_made: int | None = None
         self._sequence = 0
         self._submitted: tuple[Order, RemoteJob] | None = None
@@ -131,9 +137,23 @@ class BackendKit:
             spec=spec,
             spec_hash=spec_hash(spec, model=model or self.model, data={"train": file.sha256}),
             model=model or self.model,
-            files={"train": self.backend.upload(file)} if self.can("upload") else {},
+            files={"train": self.uploaded(file)} if self.can("upload") else {},
             data={"train": file},
         )
+
+    def uploaded(self, file: LocalFile) -> RemoteFile:
+        """Upload a file, and wait until it can be trained on.
+
+        Raises:
+            AssertionError: It cannot, within `timeout_s`.
+        """
+        held = self.backend.upload(file)
+        deadline = time.monotonic() + self.timeout_s
+        while not self.backend.file_ready(held):
+            if time.monotonic() > deadline:
+                raise AssertionError(f"The file {held.id!r} is not ready after {self.timeout_s} s.")
+            self.drive()
+        return held
 
     def submitted(self) -> tuple[Order, RemoteJob]:
         """Give the shared job, in whatever state it is."""
@@ -180,11 +200,11 @@ class BackendKit:
             self.drive()
         return seen
 
-    def deploy_order(self) -> DeployOrder:
-        """Make an order to host the shared job's model."""
+    def deploy_order(self, *, ttl_s: float = 600.0) -> DeployOrder:
+        """Make an order to host the shared job's model for so many seconds."""
         model = self.finished().model
         assert model is not None, "A succeeded job gave no model, so that there is nothing to deploy."
-        return DeployOrder(ref=str(ULID()), model=model, name="conformance", ttl_s=600.0, options=self.deploy_options)
+        return DeployOrder(ref=str(ULID()), model=model, name="conformance", ttl_s=ttl_s, options=self.deploy_options)
 
     def deployed(self) -> tuple[DeployOrder, RemoteDeployment]:
         """Give the shared deployment, ready."""

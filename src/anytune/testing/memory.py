@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import SecretStr, TypeAdapter
 
-from anytune.backend import Ability, Backend, Capabilities, DataStats, Found, LocalFile, Order, RemoteFile, RemoteJob
+from anytune.backend import Ability, Backend, Capabilities, DataStats, Found, LocalFile, Order, RemoteJob
 from anytune.errors import AnytuneError, NotFound, Rejected, Unreachable
 from anytune.testing.course import advance, model_of, snapshot, word_of
 from anytune.testing.faults import Fault, Faults, raise_refusal
+from anytune.testing.filing import Filing
 from anytune.testing.hosting import Hosting
 from anytune.testing.life import Life, status_of
 from anytune.testing.rendering import rendered
-from anytune.testing.store import FileRecord, JobRecord, Store
+from anytune.testing.store import JobRecord, Store
 from anytune.values import Checkpoint, Event, Finding, Metric, ModelRef, Quote, Snapshot, Status
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ __all__ = ["DurableMemoryBackend", "MemoryBackend"]
 
 _ABILITIES: tuple[Ability, ...] = (
     "upload", "events", "metrics", "checkpoints", "pause", "resume", "delete_model", "deploy", "continue", "render", "probe",
+    "list_jobs", "list_deployments",
 )  # fmt: skip
 _SETTINGS = frozenset(
     {"num_train_epochs", "max_steps", "learning_rate", "per_device_train_batch_size", "seed", "adapter.type", "adapter.r"}
@@ -46,11 +48,12 @@ _CAPABILITIES = Capabilities(
     abilities=frozenset(_ABILITIES),
     tag="metadata",
     settle_s=0.0,
+    keeps_ttl=True,
 )
 _USD_PER_TOKEN = 3e-6
 
 
-class MemoryBackend(Hosting, Backend):
+class MemoryBackend(Hosting, Filing, Backend):
     """Trains nothing, and says so step by step.
 
     Every keyword may come from a profile of anytune.toml, with `life` and `faults` as tables.
@@ -168,6 +171,12 @@ class MemoryBackend(Hosting, Backend):
                 listed = [job for job in listed if job.ref == order.ref]
             return Found(jobs=tuple(_remote(job) for job in listed if job.ref == order.ref), complete=True)
 
+    def list_jobs(self, limit: int = 100) -> list[RemoteJob]:
+        """List the account's jobs, newest first; a listing may lag here too."""
+        with self._ability("list_jobs", "list_jobs") as (state, _):
+            listed = [job for job in reversed(state.jobs.values()) if job.visible_at <= self.clock()]
+            return [_remote(job) for job in listed[:limit]]
+
     def poll(self, job_id: str) -> Snapshot:
         """Observe a job; a life without `tick_s` moves on by this."""
         with self._call("poll") as (state, _):
@@ -217,21 +226,6 @@ class MemoryBackend(Hosting, Backend):
         """Measure nothing, and say so."""
         with self._ability("probe", "probe"):
             return Quote(minutes=0.1, basis="scripted as if it had been measured")
-
-    def upload(self, file: LocalFile) -> RemoteFile:
-        """Remember a file by its content; the same bytes give the same file."""
-        with self._ability("upload", "upload") as (state, _):
-            if not file.path.exists():
-                raise Rejected(f"{file.path} does not exist.", fix="Check the path.", backend=self.name)
-            record = FileRecord(id=f"file-{file.sha256[:24]}", sha256=file.sha256, size_bytes=file.size_bytes)
-            state.files[file.sha256] = record
-            return RemoteFile(**record.model_dump())
-
-    def find_file(self, sha256: str) -> RemoteFile | None:
-        """Look for a file by its hash."""
-        with self._call("find_file") as (state, _):
-            record = state.files.get(sha256)
-            return RemoteFile(**record.model_dump()) if record else None
 
     def events(self, job_id: str, after: str | None = None) -> list[Event]:
         """Give the events after a cursor."""
@@ -283,10 +277,7 @@ class MemoryBackend(Hosting, Backend):
         if order.spec.method.type not in self.capabilities.methods:
             raise Rejected(f"No method {order.spec.method.type!r} here.", fix="Choose another method.", backend=self.name)
         if "upload" in self.capabilities.abilities:
-            held = {record.id for record in state.files.values()}
-            missing = [file.id for file in order.files.values() if file.id not in held]
-            if missing or "train" not in order.files:
-                raise Rejected(f"No such file: {', '.join(missing) or 'train'}.", fix="Upload it first.", backend=self.name)
+            self._refuse_files(state, order)
         elif missing := [str(file.path) for file in order.data.values() if not file.path.exists()]:
             raise Rejected(f"No such file: {', '.join(missing)}.", fix="Check the path.", backend=self.name)
         if order.model.startswith("memory:"):
@@ -367,6 +358,7 @@ def _remote(job: JobRecord) -> RemoteJob:
         spec_hash=job.spec_hash,
         status=status,
         created_at=datetime.fromtimestamp(job.created_at, UTC),
+        base_model=job.model,
         resolved=job.resolved,
         raw={"id": job.id, "status": word_of(job)},
     )

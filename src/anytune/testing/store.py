@@ -22,11 +22,13 @@ __all__ = ["DeploymentRecord", "FileRecord", "JobRecord", "State", "Store"]
 
 
 class FileRecord(BaseModel):
-    """An uploaded file; its bytes are not kept."""
+    """An uploaded file; its bytes are not kept. It is looked at `polls_left` times before it is ready, or `refused` for a reason."""
 
     id: str
     sha256: str
     size_bytes: int
+    polls_left: int = 0
+    refused: str = ""
 
 
 class JobRecord(BaseModel):

@@ -11,9 +11,17 @@ from anytune.errors import Transient
 from anytune.values import Finding, Quote
 
 if TYPE_CHECKING:
+    from anytune.backend import Order
     from anytune.testing.kit import BackendKit
 
-METHODS = ("sft", "dpo")
+_GRADER = {
+    "type": "string_check",
+    "name": "same",
+    "operation": "eq",
+    "input": "{{sample.output_text}}",
+    "reference": "{{item.answer}}",
+}
+METHODS = ({"type": "sft"}, {"type": "dpo"}, {"type": "rft", "grader": _GRADER})
 
 
 class Before:
@@ -47,15 +55,11 @@ class Before:
 
         `check` finds an error, or `submit` refuses and no job exists.
         """
-        missing = [method for method in METHODS if method not in kit.backend.capabilities.methods]
+        missing = [method for method in METHODS if method["type"] not in kit.backend.capabilities.methods]
         if not missing:
             pytest.skip("It has every method.")
-        order = kit.order(method={"type": missing[0]})
-        found = kit.backend.check(order.spec, list(order.data.values()))
-        if not [finding for finding in found if finding.severity == "error"]:
-            error = kit.refusal(lambda: kit.backend.submit(order))
-            assert not isinstance(error, Transient), f"Trying again would not help, but the error says so: {error!r}"
-            assert kit.backend.find(order).jobs == ()
+        for method in missing:
+            _stopped(kit, kit.order(method=method))
 
     def test_b08_refuses_a_missing_file_before_a_job_exists(self, kit: BackendKit) -> None:
         """B08: A data file that is not there is refused before a job exists.
@@ -68,5 +72,13 @@ class Before:
             error = kit.refusal(lambda: kit.backend.upload(gone))
         else:
             error = kit.refusal(lambda: kit.backend.submit(order.model_copy(update={"data": {"train": gone}})))
+        assert not isinstance(error, Transient), f"Trying again would not help, but the error says so: {error!r}"
+        assert kit.backend.find(order).jobs == ()
+
+
+def _stopped(kit: BackendKit, order: Order) -> None:
+    found = kit.backend.check(order.spec, list(order.data.values()))
+    if not [finding for finding in found if finding.severity == "error"]:
+        error = kit.refusal(lambda: kit.backend.submit(order))
         assert not isinstance(error, Transient), f"Trying again would not help, but the error says so: {error!r}"
         assert kit.backend.find(order).jobs == ()

@@ -80,5 +80,7 @@ def _verbs(kit: BackendKit, ability: str) -> dict[str, Callable[[], object]]:
             "poll_deployment": lambda: backend.poll_deployment(UNKNOWN_ID),
             "undeploy": lambda: backend.undeploy(UNKNOWN_ID),
         },
+        "list_jobs": {"list_jobs": lambda: backend.list_jobs()},  # noqa: PLW0108 - looked up when it is called
+        "list_deployments": {"list_deployments": lambda: backend.list_deployments()},  # noqa: PLW0108 - as above
     }
     return calls[ability]

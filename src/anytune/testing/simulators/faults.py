@@ -53,8 +53,11 @@ class WireFaults(Value):
     Attributes:
         calls: Faults of single requests; the first that hits is taken.
         list_lag_s: Seconds (of the simulator's clock) before a listing shows a new job or file.
+        job_lag_s: Seconds before a new job can be asked for by its id; until then it is not found.
         ignored_filter: The metadata filter of a listing is ignored: every job is given.
         short_pages: Pages end early and say that there is no more.
+        empty_pages: Pages are empty and say that there is more.
+        no_has_more: Listings of jobs do not say whether there is more.
         reordered_pages: Listings come in another order at each request.
         unknown_status: A word that jobs show instead of `running`.
         stuck_files: Files never become ready.
@@ -68,8 +71,11 @@ class WireFaults(Value):
 
     calls: tuple[WireFault, ...] = ()
     list_lag_s: float = Field(default=0.0, ge=0)
+    job_lag_s: float = Field(default=0.0, ge=0)
     ignored_filter: bool = False
     short_pages: bool = False
+    empty_pages: bool = False
+    no_has_more: bool = False
     reordered_pages: bool = False
     unknown_status: str | None = None
     stuck_files: bool = False

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
-import logging
 import socket
 import threading
 import time
@@ -23,11 +22,12 @@ from anytune.testing.simulators.faults import WireFault, WireFaults
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-__all__ = ["Asked", "Reply", "Service"]
+__all__ = ["Asked", "Reply", "Service", "json_of"]
+
+_LATE = "anytune.late"
+"""In the environ of a request that takes effect later, which needs its files until then."""
 
 _PAGE = b"<!doctype html><title>Sign in</title><p>Your network asks for a password."
-
-logging.getLogger("werkzeug").setLevel(logging.ERROR)
 
 
 class Asked(NamedTuple):
@@ -87,7 +87,7 @@ class Service:
         self._counts: Counter[str] = Counter()
         self._numbers = itertools.count(1)
         self._map = Map([self._rule(*route) for route in self.routes], strict_slashes=False)
-        self._late: list[threading.Timer] = []
+        self._late: list[tuple[threading.Timer, Request]] = []
         self._closed = False
         self._server = make_server("127.0.0.1", port, self._application, threaded=True, request_handler=_Quiet)
         self._server.daemon_threads = True  # type: ignore[attr-defined]  # socketserver's, which make_server's result mixes in
@@ -106,8 +106,9 @@ class Service:
     def close(self) -> None:
         """Stop answering, also on connections that clients keep; the port is free when this returns."""
         self._closed = True
-        for timer in self._late:
+        for timer, request in self._late:
             timer.cancel()
+            request.close()
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
@@ -128,6 +129,16 @@ class Service:
         """Give the answer to a path that is not there."""
         raise NotImplementedError
 
+    def within(self, path: str) -> str:
+        """Give the part of a path that the templates of `routes` describe."""
+        return path.removeprefix(self.prefix)
+
+    def handled(self, endpoint: str, request: Request, values: Mapping[str, Any]) -> Reply:
+        """Let one request take effect: call the method that answers it, alone."""
+        with self.lock:
+            reply: Reply = getattr(self, endpoint)(request, **values)
+            return reply
+
     def guard(self, request: Request) -> Reply | None:  # noqa: ARG002 - a default
         """Refuse a request before it is looked at (key, version); None lets it pass."""
         return None
@@ -146,13 +157,17 @@ class Service:
     def _application(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         request = Request(environ)
         _read(request)
-        reply = None if self._closed else self._answer(request)
+        try:
+            reply = None if self._closed else self._answer(request)
+        finally:
+            if _LATE not in environ:
+                request.close()  # files that came with it
         if reply is None:
             _hang_up(environ["werkzeug.socket"])
         return reply(environ, start_response)
 
     def _answer(self, request: Request) -> Response | None:
-        path = request.path.removeprefix(self.prefix)
+        path = self.within(request.path)
         try:
             (endpoint, template), values = self._map.bind("simulator").match(path, request.method)
             route = f"{request.method} {template}"
@@ -161,9 +176,12 @@ class Service:
         with self.lock:
             fault = self.faults.of(route, self._counts[route])
             self._counts[route] += 1
-        asked = Asked(request.method, request.path, route, request.args.to_dict(), _json(request), _headers(request), 0)
-        work = (lambda: self.missing(request)) if endpoint is None else (lambda: getattr(self, endpoint)(request, **values))
-        reply = self._with_fault(fault, request, lambda: self.guard(request) or work())
+        asked = Asked(request.method, request.path, route, request.args.to_dict(), json_of(request), _headers(request), 0)
+
+        def work() -> Reply:
+            return self.guard(request) or (self.missing(request) if endpoint is None else self.handled(endpoint, request, values))
+
+        reply = self._with_fault(fault, request, work)
         made = None if reply is None else self._made(reply, fault)
         self.requests.append(asked._replace(status=made.status_code if made is not None else 0))
         if made is None or fault is None or fault.kind != "truncated":
@@ -179,9 +197,10 @@ class Service:
                 work()
                 return None
             case "late_commit":
-                timer = threading.Timer(fault.delay_s if fault else 0.0, work)
+                request.environ[_LATE] = True
+                timer = threading.Timer(fault.delay_s if fault else 0.0, _then_close, (work, request))
                 timer.daemon = True
-                self._late.append(timer)
+                self._late.append((timer, request))
                 timer.start()
                 return None
             case "refuse":
@@ -204,6 +223,11 @@ class Service:
         return Response(json.dumps(reply.body), status=reply.status, headers={"Content-Type": "application/json", **headers})
 
 
+def _then_close(work: Callable[[], Reply], request: Request) -> None:
+    with request:
+        work()
+
+
 class _Quiet(WSGIRequestHandler):
     protocol_version = "HTTP/1.1"
 
@@ -211,10 +235,14 @@ class _Quiet(WSGIRequestHandler):
         """Stay quiet."""
 
 
-def _json(request: Request) -> Any:
+def json_of(request: Request) -> Any:
+    """Give the body of a request, where it is JSON; None where it is not."""
     if request.mimetype != "application/json":
         return None
-    return request.get_json(silent=True)
+    try:
+        return request.get_json(silent=True)
+    except RecursionError:
+        return None
 
 
 def _headers(request: Request) -> dict[str, str]:
@@ -223,10 +251,11 @@ def _headers(request: Request) -> dict[str, str]:
 
 def _read(request: Request) -> None:
     """Take the whole body off the connection, which the client may go on to use."""
-    if request.mimetype == "multipart/form-data":
-        _ = request.files
-    else:
+    if request.mimetype != "multipart/form-data":
         request.get_data()
+        return
+    with contextlib.suppress(HTTPException):  # whoever asks for the files meets it again
+        _ = request.files
 
 
 def _hang_up(connection: socket.socket) -> NoReturn:

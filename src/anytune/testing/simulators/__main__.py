@@ -1,0 +1,62 @@
+"""`python -m anytune.testing.simulators openai`: a simulated provider as a process of its own, for apps in any language."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from pathlib import Path  # noqa: TC003 - Typer reads annotations when it runs
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+import yaml
+from pydantic import TypeAdapter, ValidationError
+
+from anytune.testing.simulators.faults import WireFaults
+
+if TYPE_CHECKING:
+    from anytune.testing.simulators.base import TuningSimulator
+    from anytune.testing.simulators.dialect import Profile
+
+__all__ = ["main"]
+
+
+def main(
+    provider: Annotated[Literal["openai", "azure"], typer.Argument(help="Which provider.")],
+    port: Annotated[int, typer.Option(help="Port on loopback; 0 takes a free one.")] = 0,
+    profile: Annotated[
+        Literal["spec", "as_observed"], typer.Option(help="As the published description has it, or as live replies are.")
+    ] = "spec",
+    faults: Annotated[Path | None, typer.Option(help="What goes wrong: a YAML file with the fields of `WireFaults`.", exists=True)] = None,
+) -> None:
+    """Simulate a provider over HTTP on loopback until Ctrl-C, and say where it is."""
+    stop = threading.Event()
+    for kind in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(kind, lambda *_: stop.set())
+    with _started(provider, profile, _read(faults), port) as simulator:
+        typer.echo(f"base_url  {simulator.base_url}\napi_key   {simulator.api_key}")
+        for name, value in simulator.told().items():
+            typer.echo(f"{name:<9} {value}")
+        stop.wait()
+
+
+def _started(provider: str, profile: Profile, faults: WireFaults, port: int) -> TuningSimulator:
+    if provider == "azure":
+        from anytune.testing.simulators.azure import AzureSimulator  # noqa: PLC0415 - only the one that is asked for
+
+        return AzureSimulator(profile=profile, faults=faults, port=port)
+    from anytune.testing.simulators.openai import OpenAISimulator  # noqa: PLC0415 - the same
+
+    return OpenAISimulator(profile=profile, faults=faults, port=port)
+
+
+def _read(path: Path | None) -> WireFaults:
+    if path is None:
+        return WireFaults()
+    try:
+        return TypeAdapter(WireFaults).validate_python(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
+    except (yaml.YAMLError, ValidationError) as error:
+        raise typer.BadParameter(f"{path}: {error}") from None
+
+
+if __name__ == "__main__":
+    typer.run(main)
