@@ -1,0 +1,66 @@
+"""In which words Azure speaks OpenAI's fine-tuning protocol."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from anytune.values import Status
+from anytune_azure.errors import DATA_FIXES, QUOTA_CODES
+from anytune_openai import Dialect
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from anytune_openai.dialect import FileState
+
+__all__ = ["AZURE", "FILE_STATES", "STATUSES", "SUFFIX_CHARS"]
+
+STATUSES: Mapping[str, Status] = {
+    "created": Status.QUEUED,
+    "pending": Status.QUEUED,
+    "notRunning": Status.QUEUED,
+    "validating_files": Status.QUEUED,
+    "queued": Status.QUEUED,
+    "running": Status.RUNNING,
+    "pausing": Status.RUNNING,
+    "paused": Status.PAUSED,
+    "resuming": Status.RUNNING,
+    "succeeded": Status.SUCCEEDED,
+    "failed": Status.FAILED,
+    "cancelled": Status.CANCELLED,
+    "canceled": Status.CANCELLED,
+}
+"""Azure's REST specification of 2025-04-01-preview, its older versions' words (`notRunning`, `canceled`), and OpenAI's own, which the v1
+address may pass on (read 2026-11-22)."""
+
+FILE_STATES: Mapping[str, FileState] = {
+    "uploaded": "pending",
+    "pending": "pending",
+    "running": "pending",
+    "notRunning": "pending",
+    "processed": "ready",
+    "succeeded": "ready",
+    "error": "failed",
+    "failed": "failed",
+    "deleting": "gone",
+    "deleted": "gone",
+}
+"""The same sources; a file can be trained on once Azure has looked at it, not right after its upload."""
+
+SUFFIX_CHARS = 18
+"""Microsoft's how-to allows 18 characters; the REST specification says 40 (read 2026-11-22): the smaller one always holds."""
+
+AZURE = Dialect(
+    host="Azure OpenAI",
+    statuses=STATUSES,
+    file_states=FILE_STATES,
+    tag="suffix",  # the reference of 2025-04-01-preview gives a job `suffix` and no `metadata`: the suffix carries the ref too
+    suffix_chars=SUFFIX_CHARS,
+    closes=False,
+    quota_codes=QUOTA_CODES,
+    fixes=DATA_FIXES,
+    auth_fix=(
+        "Check that AZURE_OPENAI_API_KEY is a key of the resource in AZURE_OPENAI_ENDPOINT, or log in with `az login`; "
+        "training needs the role `Foundry User` on the resource."
+    ),
+)
