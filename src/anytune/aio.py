@@ -22,6 +22,7 @@ from anytune import job as _job
 from anytune import model as _model
 from anytune.errors import DeploymentFailed, WaitTimeout
 from anytune.observe import pauses
+from anytune.pauses import host_pauses
 from anytune.retry import AsyncRetry
 
 if TYPE_CHECKING:
@@ -168,6 +169,11 @@ class TunedModel:
         """A hosted model's id, or the absolute path of a local one."""
         return self.sync.id
 
+    @property
+    def base_model(self) -> str | None:
+        """What was tuned."""
+        return self.sync.base_model
+
     async def deploy(self, *, ttl_s: float = _model.DEFAULT_TTL_S, name: str | None = None, **options: Any) -> Deployment:
         """Start a host; arguments as for `anytune.TunedModel.deploy`."""
         return Deployment(await asyncio.to_thread(lambda: self.sync.deploy(ttl_s=ttl_s, name=name, **options)))
@@ -227,6 +233,7 @@ class Deployment:
     async def wait(self, *, timeout_s: float = _deploy.READY_TIMEOUT_S) -> Endpoint:
         """Wait on the loop until the host answers; errors as for `anytune.Deployment.wait`."""
         deadline = asyncio.get_running_loop().time() + timeout_s
+        pause = host_pauses(self.sync.model.backend)
         while True:
             seen = await self.refresh()
             if seen.state == "ready" and seen.address is not None:
@@ -234,8 +241,10 @@ class Deployment:
             if seen.state in {"failed", "gone", "stopping"}:
                 raise DeploymentFailed(f"Deployment {self.id} is {seen.state}. {seen.error}".strip(), fix="Correct it, then deploy again.")
             if asyncio.get_running_loop().time() >= deadline:
-                raise WaitTimeout(f"Deployment {self.id} is {seen.state} after {timeout_s:.0f} s.", fix="Wait again, or stop it.")
-            await asyncio.sleep(_deploy.POLL_S)
+                raise WaitTimeout(
+                    f"Deployment {self.id} is {seen.state} after {timeout_s:.0f} s. {seen.error}".strip(), fix="Wait again, or stop it."
+                )
+            await asyncio.sleep(pause())
 
     async def stop(self) -> Self:
         """Take the host down and wait until it is confirmed gone."""
@@ -292,8 +301,16 @@ class Endpoint:
         if self._client is None:
             import openai  # noqa: PLC0415 - takes half a second
 
+            async def fresh() -> str:
+                return await asyncio.to_thread(_infer.credential, self.address)  # who gives tokens may ask the network for one
+
+            key = _infer.credential(self.address) if self.address.token is None else fresh
             self._client = openai.AsyncOpenAI(
-                base_url=self.address.base_url, api_key=_infer.credential(self.address), max_retries=0, timeout=_infer.TIMEOUT_S
+                base_url=self.address.base_url,
+                api_key=key,
+                max_retries=0,
+                timeout=_infer.TIMEOUT_S,
+                default_headers=_infer.headers(self.address),
             )
         return self._client
 

@@ -52,7 +52,7 @@ class Capabilities(Value):
     """What a configured backend can do: the single truth for docs, refusals and the conformance suite.
 
     Attributes:
-        methods: Types of methods (`sft`, `dpo`).
+        methods: Types of methods (`sft`, `dpo`, `rft`).
         adapters: Types of adapters; empty where the host decides alone.
         settings: Dotted names of the settings that it has a word for; others are listed as lost.
         abilities: What it can do beside the musts; everything else is refused with `Unsupported`.

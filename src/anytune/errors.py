@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from anytune.values import Finding, Snapshot
 
 __all__ = [
+    "REDACTED",
     "AnytuneError",
     "AuthError",
     "BackendError",
@@ -74,6 +75,9 @@ _SECRET = re.compile(
     r"|(?<=://)[^/\s:@]*:[^/\s@]+(?=@)"
 )
 
+REDACTED = "[redacted]"
+"""What stands in a text where a secret stood."""
+
 
 def redact(text: str) -> str:
     """Replace what looks like a key, a bearer token or a URL's password by `[redacted]`.
@@ -85,7 +89,7 @@ def redact(text: str) -> str:
         >>> redact("Incorrect API key provided: sk-proj-abcdefgh12345678")
         'Incorrect API key provided: [redacted]'
     """
-    return _SECRET.sub("[redacted]", text)
+    return _SECRET.sub(REDACTED, text)
 
 
 class Transient(Exception):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
-from anytune.errors import MalformedReply
+from anytune.errors import AnytuneError, AuthError, MalformedReply, Unreachable
 from anytune.retry import Retry
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from anytune.batch import Answer
     from anytune.values import Address
 
-__all__ = ["Endpoint", "Reply", "as_messages", "reply_from"]
+__all__ = ["Endpoint", "Reply", "as_messages", "credential", "reply_from"]
 
 TIMEOUT_S = 600.0
 """How long one answer may take; a first answer on a CPU can take half a minute."""
@@ -127,7 +127,10 @@ class Endpoint:
         if self._client is None:
             import openai  # noqa: PLC0415 - takes half a second
 
-            self._client = openai.OpenAI(base_url=self.address.base_url, api_key=credential(self.address), max_retries=0, timeout=TIMEOUT_S)
+            key = _key(self.address) if self.address.token is None else lambda: credential(self.address)  # asked for anew by every request
+            self._client = openai.OpenAI(
+                base_url=self.address.base_url, api_key=key, max_retries=0, timeout=TIMEOUT_S, default_headers=headers(self.address)
+            )
         return self._client
 
     def close(self) -> None:
@@ -153,8 +156,36 @@ def as_messages(messages: str | Sequence[Mapping[str, Any]]) -> list[dict[str, A
     return [dict(message) for message in messages]
 
 
+def headers(address: Address) -> dict[str, Any]:
+    """Give the headers to send: the address's own, and not what the client would take from OpenAI's environment names for any host."""
+    from openai import omit  # noqa: PLC0415 - as above
+
+    return {"OpenAI-Organization": omit, "OpenAI-Project": omit, **address.headers}
+
+
 def credential(address: Address) -> str:
-    """Give the token to send; hosts without one get a word, since the client insists."""
+    """Give the token to send now; hosts without one get a word, since the client insists.
+
+    An address whose tokens expire (`Address.token`) is asked every time: it keeps a token for as long as that is good.
+
+    Raises:
+        AuthError: No token could be got.
+        Unreachable: Whoever gives them could not be asked.
+    """
+    if address.token is None:
+        return _key(address)
+    try:
+        return address.token()
+    except AnytuneError:
+        raise
+    except OSError as error:
+        raise Unreachable(f"No token could be got: {type(error).__name__}: {error}", fix="Check the network, then try again.") from None
+    except Exception as error:  # noqa: BLE001 - sign-in libraries raise what they like; none of it is the host's answer
+        text = f"No token could be got: {type(error).__name__}: {error}"
+        raise AuthError(text, fix="Sign in again, and check what this identity may do.") from None
+
+
+def _key(address: Address) -> str:
     return address.credential.get_secret_value() if address.credential else "none"
 
 

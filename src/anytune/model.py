@@ -45,7 +45,18 @@ class TunedModel:
 
     @classmethod
     def from_id(cls, backend: str | Backend, model_id: str, *, base_model: str | None = None, context: Runtime | None = None) -> TunedModel:
-        """Take in a hosted model by its id, such as `ft:gpt-4.1-mini-2025-04-14:org:name:abc12345`."""
+        """Take in a hosted model by its id, such as `ft:gpt-4.1-mini-2025-04-14:org:name:abc12345`.
+
+        Args:
+            backend: Who hosts it.
+            model_id: Its id there.
+            base_model: What was tuned; by default what the id itself says, where it does.
+            context: Ledger, retries and clock; the process's own by default.
+        """
+        if base_model is None:
+            from anytune.catalog import base_of  # noqa: PLC0415 - reads YAML, which other ways to a model do not need
+
+            base_model = base_of(model_id)
         return cls(ModelRef(id=model_id, base_model=base_model), backend=backend, context=context)
 
     @classmethod

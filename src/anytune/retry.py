@@ -17,6 +17,7 @@ import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from anytune.errors import (
+    REDACTED,
     AnytuneError,
     AuthError,
     BackendError,
@@ -26,6 +27,7 @@ from anytune.errors import (
     Rejected,
     Transient,
     Unreachable,
+    redact,
 )
 
 if TYPE_CHECKING:
@@ -125,8 +127,9 @@ class AsyncRetry:
         async def guarded() -> T:
             try:
                 return await call()
-            except Exception as error:
-                raise translated(error, backend) from error
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is translated
+                ours = translated(error, backend)
+                raise ours from _shown(error, ours)
 
         import tenacity  # noqa: PLC0415 - as in `Retry`
 
@@ -200,7 +203,14 @@ def _guarded(call: Callable[[], T], backend: Backend | None) -> T:
         ours = translated(error, backend)
         if ours is error:
             raise
-        raise ours from error
+        raise ours from _shown(error, ours)
+
+
+def _shown(error: Exception, ours: AnytuneError) -> Exception | None:
+    """Give the cause that a traceback may show: none where a text echoes a key, which the vendor's exception holds as it came."""
+    if REDACTED in f"{ours} {ours.raw}" or REDACTED in redact(f"{error} {error.__cause__} {error.__context__}"):
+        return None
+    return error
 
 
 def _status(error: Exception) -> int | None:

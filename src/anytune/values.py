@@ -121,12 +121,14 @@ class Address(Value):
         model: The name to send as `model`.
         credential: The bearer token, never shown by `repr`.
         token: Gives a bearer token that is good now, for hosts whose tokens expire; it goes before `credential`, and is never stored.
+        headers: Further headers of each request, such as the organisation that pays; no secrets.
     """
 
     base_url: str
     model: str
     credential: SecretStr | None = None
     token: Callable[[], str] | None = Field(default=None, exclude=True, repr=False)
+    headers: dict[str, str] = Field(default_factory=dict)
 
 
 class LocalFile(Value):

@@ -9,14 +9,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from anytune import errors, plugins
+from anytune import errors
 from anytune.spec import TrainingSpec, json_schema
-from anytune.testing import MemoryBackend
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*sorted((ROOT / "docs").rglob("*.md")), ROOT / "README.md"]
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 REFERENCE = ROOT / "docs" / "reference"
+ABOUT_HOSTS = {"openai", "azure", "bring-existing-jobs"}
+"""Pages that are run against simulators of hosts."""
 
 
 def blocks(page):
@@ -24,33 +25,21 @@ def blocks(page):
     return [(text[: found.start(1)].count("\n"), found[1]) for found in BLOCK.finditer(text)]
 
 
-class Rehearsal(MemoryBackend):
-    """What `trl` is while a page is read aloud."""
-
-    name = "trl"
-
-
 @pytest.fixture
-def desk(tmp_path, monkeypatch):
+def desk(rehearsed, tmp_path):
     """A folder such as a reader has: data files, and backends that train nothing."""
-    for name in ("ANYTUNE_LEDGER", "ANYTUNE_CONFIG"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("ANYTUNE_HOME", str(tmp_path / "home"))
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("anytune.observe._FIRST_S", 0.01)
-    monkeypatch.setattr("anytune.observe._LONGEST_S", 0.01)
     rows = [{"messages": [{"role": "user", "content": f"{n}?"}, {"role": "assistant", "content": f"{n}!"}]} for n in range(24)]
     lines = [json.dumps(row) + "\n" for row in rows]
     (tmp_path / "train.jsonl").write_text("".join(lines[:12]))
     (tmp_path / "valid.jsonl").write_text("".join(lines[12:]))
     (tmp_path / "anytune.toml").write_text('[profiles.trial]\nbackend = "memory"\n')
-    load = plugins.load
-    monkeypatch.setattr(plugins, "load", lambda name: Rehearsal if name == "trl" else load(name))
     return tmp_path
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=lambda page: str(page.relative_to(ROOT)))
-def test_the_python_blocks_of_a_page_run_one_after_the_other(page, desk):
+def test_the_python_blocks_of_a_page_run_one_after_the_other(page, desk, request):
+    if page.stem in ABOUT_HOSTS:
+        request.getfixturevalue("hosted")
     namespace = {"__name__": "reader"}
     for line, code in blocks(page):
         exec(compile("\n" * line + code, str(page), "exec"), namespace)  # so that a traceback points into the page
@@ -69,10 +58,10 @@ def test_the_spec_page_names_every_setting():
 
 
 def test_the_spec_page_names_every_alias():
-    from anytune.spec import DPO, SFT, Budget, Full, LoRA, QLoRA
+    from anytune.spec import DPO, RFT, SFT, Budget, Full, LoRA, QLoRA
 
     page = (REFERENCE / "spec.md").read_text()
-    aliases = {alias for part in (TrainingSpec, SFT, DPO, LoRA, QLoRA, Full, Budget) for alias in part.aliases}
+    aliases = {alias for part in (TrainingSpec, SFT, DPO, RFT, LoRA, QLoRA, Full, Budget) for alias in part.aliases}
     assert sorted(alias for alias in aliases if f"`{alias}`" not in page) == []
 
 

@@ -201,3 +201,76 @@ def test_the_same_verbs_can_be_awaited(tmp_path: Path) -> None:
 
     with Engine("m", script=[503]) as engine:
         assert asyncio.run(story(engine)) == ("m heard: hello", "m heard: hello", ["m heard: a", "m heard: b"])
+
+
+class Tokens:
+    """Gives tokens that are good for one request each, as a sign-in service would with a very short life."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.given = 0
+
+    def __call__(self) -> str:
+        self.given += 1
+        self.engine.token = f"token-number-{self.given}"  # what was given before is refused from now on
+        return self.engine.token
+
+
+def test_an_expiring_token_is_asked_for_anew_by_every_request() -> None:
+    with Engine("m", token="not yet given") as engine:
+        tokens = Tokens(engine)
+        with Endpoint(Address(base_url=engine.base_url, model="m", credential=SecretStr("stale"), token=tokens), retry=quick()) as asked:
+            assert asked.chat("a") == "m heard: a"
+            assert "".join(asked.stream("b")) == "m heard: b"
+            assert [answer.text for answer in asked.chat_many(["c", "d"], concurrency=1)] == ["m heard: c", "m heard: d"]
+            assert [model.id for model in asked.openai().models.list()] == ["m"]
+            assert "token-number" not in repr(asked) + repr(asked.address) + asked.address.model_dump_json()
+        assert tokens.given == 5
+
+
+def test_a_retried_question_takes_a_new_token_too() -> None:
+    with Engine("m", token="not yet given", script=[503]) as engine:
+        tokens = Tokens(engine)
+        with Endpoint(Address(base_url=engine.base_url, model="m", token=tokens), retry=quick()) as asked:
+            assert asked.chat("a") == "m heard: a"
+        assert tokens.given == 2
+
+
+def test_an_expiring_token_is_asked_for_anew_when_awaited() -> None:
+    async def story(address: Address) -> list[str]:
+        async with aio.Endpoint(address) as asked:
+            answers = [str(await asked.chat("a"))]
+            answers.append("".join([piece async for piece in asked.stream("b")]))
+            answers += [answer.text or answer.error for answer in await asked.chat_many(["c"])]
+            return answers
+
+    with Engine("m", token="not yet given") as engine:
+        tokens = Tokens(engine)
+        answers = asyncio.run(story(Address(base_url=engine.base_url, model="m", token=tokens)))
+    assert answers == ["m heard: a", "m heard: b", "m heard: c"]
+    assert tokens.given == 3
+
+
+def test_a_token_that_cannot_be_got_is_a_matter_of_the_key_and_asks_the_host_nothing(engine: Engine) -> None:
+    def refused() -> str:
+        raise ValueError("the sign-in has expired, token was Bearer abcdefgh12345678")
+
+    asked = Endpoint(Address(base_url=engine.base_url, model="m", token=refused), retry=quick())
+    with asked, pytest.raises(AuthError, match="sign-in has expired") as caught:
+        asked.chat("hello")
+    assert "Sign in again" in str(caught.value)
+    assert "abcdefgh12345678" not in str(caught.value)
+    assert engine.requests == []
+
+
+def test_a_sign_in_service_that_cannot_be_reached_is_tried_again(engine: Engine) -> None:
+    answers = iter([TimeoutError("no answer"), "token"])
+
+    def flaky() -> str:
+        found = next(answers)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    with Endpoint(Address(base_url=engine.base_url, model="m", token=flaky), retry=quick()) as asked:
+        assert asked.chat("hello") == "m heard: hello"

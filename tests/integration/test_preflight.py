@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from anytune import DPO, SFT, FineTuneJob
+from anytune import DPO, RFT, SFT, Capabilities, FineTuneJob
 from anytune.codes import finding
 from anytune.errors import BudgetExceeded, ConfigError, DataError, Unsupported
 from anytune.preflight import preflight
@@ -293,3 +293,67 @@ def test_the_report_is_written_as_its_name_says(desk, tmp_path):
     with pytest.raises(ConfigError, match="cannot be written"):
         save(found, tmp_path / "nowhere" / "a.html", title="minutes")
     assert sorted(path.name for path in tmp_path.glob("*a.*")) == ["a.html", "a.json"]
+
+
+SAME = {
+    "type": "string_check",
+    "name": "same",
+    "operation": "eq",
+    "input": "{{sample.output_text}}",
+    "reference": "{{item.answer}}",
+}
+
+
+class Graded(Hosted):
+    """A host that tunes with graders, as OpenAI did until October 2026."""
+
+    def __init__(self) -> None:
+        offered = Capabilities(methods=frozenset({"rft"}), settings=frozenset({"grader"}), tag="metadata", settle_s=0.0)
+        super().__init__(capabilities=offered)
+
+
+def asked(count: int, first: int = 0) -> list[dict[str, Any]]:
+    return [
+        {"messages": [{"role": "user", "content": f"How many seconds are {n} minutes?"}], "answer": f"{n * 60} seconds"}
+        for n in range(first, first + count)
+    ]
+
+
+@pytest.fixture
+def graded(desk):
+    """Look at graded rows as they are before OpenAI's last model for them shut down."""
+    desk.write("train.jsonl", *asked(12))
+    desk.write("valid.jsonl", *asked(4, first=50))
+
+    def look(grader=SAME, **fields):
+        given = {"method": RFT(grader=grader), "model": "o4-mini-2025-04-16", "validation": desk.folder / "valid.jsonl"} | fields
+        return preflight(desk.spec(**given), Graded(), retry=desk.retry, today=date(2026, 6, 1))
+
+    return look
+
+
+def test_rows_for_a_grader_are_found_good(graded):
+    found = graded()
+    assert found.ok, found.errors
+    assert found.losses == ()
+
+
+def test_a_grader_that_is_none_is_an_error_before_anything_is_sent(graded):
+    found = graded({"type": "string_check", "name": "same"})
+    assert {each.code for each in found.errors} == {"bad-grader"}
+
+
+def test_rows_without_the_graders_field_are_named(graded):
+    found = graded(SAME | {"reference": "{{item.solution}}"})
+    missing = [each for each in found.errors if each.file == "train"]
+    assert {each.code for each in missing} == {"missing-item-field"}
+    assert {row for each in missing for row in (each.rows or (each.row,))} == set(range(1, 13))
+
+
+def test_reinforcement_without_a_validation_file_is_refused(graded):
+    assert {each.code for each in graded(validation=None).errors} == {"validation-needed"}
+
+
+def test_a_backend_without_graders_says_so_once(graded, desk):
+    spec = desk.spec(method=RFT(grader=SAME), validation=desk.folder / "valid.jsonl")
+    assert [each.code for each in desk.look(spec).errors].count("method") == 1

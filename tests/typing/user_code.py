@@ -11,6 +11,7 @@ import openai
 import anytune
 from anytune import (
     DPO,
+    RFT,
     SFT,
     AnytuneError,
     Backend,
@@ -57,6 +58,11 @@ def train() -> TunedModel:
     assert_type(job.checkpoints(), Sequence[Checkpoint])
     job.pause().resume().cancel()
     return job.wait(on_event=lambda event: print(event.message), timeout_s=60)
+
+
+def reinforce(grader: dict[str, str]) -> FineTuneJob:
+    method = RFT(grader=grader, batch_size="auto", eval_samples=2, reasoning_effort="low")
+    return FineTuneJob.create(backend="openai", model="o4-mini-2025-04-16", train="train.jsonl", validation="valid.jsonl", method=method)
 
 
 def check(spec: TrainingSpec) -> Quote:

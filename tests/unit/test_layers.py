@@ -20,9 +20,10 @@ PROVIDERS = sorted(ROOT.glob("providers/*/src/**/*.py"))
 PRODUCTION = [*CORE, *PROVIDERS]
 
 HEAVY = {
-    "PIL", "alembic", "anytune_trl", "azure", "datasets", "detect_secrets", "fastapi", "ftfy", "huggingface_hub", "jinja2", "jsonschema",
-    "matplotlib", "msgspec", "openai", "orjson", "peft", "phonenumbers", "pyarrow", "pydantic", "pytest", "rensa", "rich", "sqlalchemy",
-    "starlette", "stdnum", "tenacity", "toktok", "torch", "transformers", "trl", "typer", "uvicorn", "yaml",
+    "PIL", "alembic", "anytune_azure", "anytune_openai", "anytune_trl", "azure", "datasets", "detect_secrets", "fastapi", "ftfy",
+    "huggingface_hub", "jinja2", "jsonschema", "matplotlib", "msgspec", "openai", "orjson", "peft", "phonenumbers", "pyarrow",
+    "pydantic", "pytest", "rensa", "rich", "sqlalchemy", "starlette", "stdnum", "tenacity", "toktok", "torch", "transformers", "trl",
+    "typer", "uvicorn", "werkzeug", "yaml",
 }  # fmt: skip
 FORBIDDEN_IMPORTS = {"pickle", "dill", "cloudpickle", "marshal", "shelve", "anytune.testing"}
 FORBIDDEN_CALLS = {
@@ -101,6 +102,13 @@ def test_importing_the_trl_backend_loads_no_torch():
         loaded_after("import importlib.metadata as m; [e.load() for e in m.entry_points(group='anytune.backends', name='trl')]") & heavy
         == set()
     )
+
+
+@pytest.mark.parametrize("name", ["openai", "azure"])
+def test_importing_a_hosted_backend_loads_neither_the_vendors_client_nor_the_ledger(name):
+    heavy = {"openai", "httpx2", "azure", "sqlalchemy", "yaml"}
+    statement = f"import importlib.metadata as m; [e.load() for e in m.entry_points(group='anytune.backends', name={name!r})]"
+    assert loaded_after(statement) & heavy == set()
 
 
 def test_production_code_neither_unpickles_nor_evaluates_nor_starts_shells(trees):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
 from typing import Any
 
 import pytest
@@ -178,3 +179,21 @@ def test_coroutines_are_tried_again_too() -> None:
 
     found = asyncio.run(AsyncRetry(sleep=sleep, random=lambda: 1.0, clock=lambda: 0.0).read(call))
     assert (found, waits) == ("answer", [0.5, 1.0])
+
+
+def test_a_cause_that_echoes_a_key_is_not_shown():
+    def refused() -> None:
+        raise ConnectionError("Incorrect API key provided: sk-proj-canaryKEY0123456789abcdef")
+
+    with pytest.raises(Unreachable) as caught:
+        Retry(sleep=lambda _: None, random=lambda: 0.0).create(refused)
+    assert "canaryKEY" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_any_other_cause_is_shown():
+    def refused() -> None:
+        raise ConnectionError("the line is dead")
+
+    with pytest.raises(Unreachable) as caught:
+        Retry(sleep=lambda _: None, random=lambda: 0.0).create(refused)
+    assert isinstance(caught.value.__cause__, ConnectionError)

@@ -96,6 +96,14 @@ def test_qlora_is_refused_without_a_gpu(backend, rows, tiny_model, monkeypatch):
     assert "needs an NVIDIA GPU" in finding.message
 
 
+def test_training_with_a_grader_is_refused_with_what_there_is(backend, made, rows, tiny_model):
+    method = {"type": "rft", "grader": {"type": "string_check"}}
+    (finding,) = check(backend, rows(), tiny_model, method=method)
+    assert (finding.code, finding.fix) == ("method", "It offers: dpo, sft.")
+    with pytest.raises(Unsupported, match="does not train with graders"):
+        backend.submit(made(method=method))
+
+
 def test_packing_is_refused_where_packed_rows_would_see_each_other(backend, rows, tiny_model, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert codes(check(backend, rows(), tiny_model, method={"type": "sft", "packing": True})) == {"packing"}

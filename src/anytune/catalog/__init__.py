@@ -13,17 +13,34 @@ from anytune.lazy import loader
 
 if TYPE_CHECKING:
     from anytune.catalog.files import Opened, hosts, opened
-    from anytune.catalog.lifecycle import Other, findings, others
+    from anytune.catalog.lifecycle import Other, answers_until, findings, others
+    from anytune.catalog.names import base_of
     from anytune.catalog.prices import Hosting, auto_epochs, hosting, quote
     from anytune.catalog.targets import rules
 
-__all__ = ["Hosting", "Opened", "Other", "auto_epochs", "findings", "hosting", "hosts", "opened", "others", "quote", "rules"]
+__all__ = [
+    "Hosting",
+    "Opened",
+    "Other",
+    "answers_until",
+    "auto_epochs",
+    "base_of",
+    "findings",
+    "hosting",
+    "hosts",
+    "opened",
+    "others",
+    "quote",
+    "rules",
+]
 
 _HOMES = {
     "Hosting": "anytune.catalog.prices",
     "Opened": "anytune.catalog.files",
     "Other": "anytune.catalog.lifecycle",
+    "answers_until": "anytune.catalog.lifecycle",
     "auto_epochs": "anytune.catalog.prices",
+    "base_of": "anytune.catalog.names",
     "findings": "anytune.catalog.lifecycle",
     "hosting": "anytune.catalog.prices",
     "hosts": "anytune.catalog.files",

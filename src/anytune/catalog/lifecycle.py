@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from anytune.catalog.figures import Deadline, Host
     from anytune.values import Finding
 
-__all__ = ["WARN_DAYS", "Other", "findings", "others"]
+__all__ = ["WARN_DAYS", "Other", "answers_until", "findings", "others"]
 
 WARN_DAYS = 180
 """A day nearer than this many days is a warning, a later one is only told."""
@@ -57,6 +57,19 @@ def findings(backend: str, model: str, method: str, *, today: date | None = None
     if any(item.severity == "error" or (item.severity == "warning" and item.code != "unknown-model") for item in found):
         found += told(method, others(method, today=day, besides=(backend, known.name if known else model)))
     return found
+
+
+def answers_until(backend: str, model: str) -> date | None:
+    """Give the day from which a model, and every model tuned on it, does not answer any more; None where none is known.
+
+    Raises:
+        ConfigError: A catalogue file of the user's own is wrong.
+    """
+    opened = files.opened(backend)
+    if opened is None:
+        return None
+    found = _ending(opened.host, named(opened.host, model), None)
+    return None if found is None else found.day
 
 
 def _about_name(opened: files.Opened, model: str, known: Named | None, day: date) -> list[Finding]:

@@ -11,7 +11,7 @@ from anytune.catalog import files
 if TYPE_CHECKING:
     from anytune.catalog.figures import Host, Model
 
-__all__ = ["Named", "named", "tuned_at"]
+__all__ = ["Named", "base_of", "named", "tuned_at"]
 
 
 class Named(NamedTuple):
@@ -47,6 +47,17 @@ def tuned_at(model: str) -> str | None:
         if found is not None and _base(found.host, model) is not None:
             return backend
     return None
+
+
+def base_of(model: str) -> str | None:
+    """Read the base model's id out of a tuned model's, where a host that the catalogue knows writes it into the name.
+
+    Example:
+        >>> base_of("ft:gpt-4.1-mini-2025-04-14:acme:recipes:abc12345")
+        'gpt-4.1-mini-2025-04-14'
+    """
+    known = (files.opened(backend) for backend in files.hosts())
+    return next((base for found in known if found is not None and (base := _base(found.host, model))), None)
 
 
 def _base(host: Host, model: str) -> str | None:

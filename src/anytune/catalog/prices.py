@@ -51,8 +51,8 @@ def auto_epochs(rows: int, *, backend: str = "openai") -> int | None:
         backend: Whose rule; None is given where its catalogue has none.
 
     Example:
-        >>> [auto_epochs(rows) for rows in (10, 50, 10_000, 100_000)]
-        [10, 3, 2, 1]
+        >>> auto_epochs(10), auto_epochs(50), auto_epochs(10_000), auto_epochs(100_000)
+        (10, 3, 2, 1)
     """
     found = files.opened(backend)
     if found is None or found.host.auto_epochs is None:

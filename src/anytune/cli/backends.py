@@ -11,7 +11,7 @@ __all__ = ["backends", "described"]
 
 
 def backends(as_json: Json = False) -> None:
-    """List the installed backends with version and abilities; broken ones with the reason."""
+    """List the installed backends with version and abilities; those that lack a key or are broken with what to do."""
     found = described()
     if as_json:
         show.document({"backends": found})
@@ -28,9 +28,12 @@ def backends(as_json: Json = False) -> None:
 
 
 def described() -> list[dict[str, Any]]:
-    """Describe every announced backend; one that cannot be imported or set up has its reason in `error`."""
+    """Describe every announced backend; one that is not `ready` has its reason in `error`, and what to do in `fix`.
+
+    `unset` lacks a key or an endpoint: nothing is wrong with it, and a profile may hold them. `broken` cannot be imported or made.
+    """
     from anytune import plugins, profiles  # noqa: PLC0415 - keeps `--help` light
-    from anytune.errors import AnytuneError  # noqa: PLC0415 - as above
+    from anytune.errors import AnytuneError, ConfigError  # noqa: PLC0415 - as above
 
     found = []
     for name, point in plugins.installed().items():
@@ -43,15 +46,19 @@ def described() -> list[dict[str, Any]]:
             "abilities": [],
             "settings": [],
             "local": None,
+            "state": "ready",
             "error": "",
             "fix": "",
         }
         try:
             about |= _able(profiles.configured(name))
+        except ConfigError as error:
+            about |= {"state": "unset", "error": error.message, "fix": error.fix}
         except AnytuneError as error:
-            about |= {"error": error.message, "fix": error.fix}
+            about |= {"state": "broken", "error": error.message, "fix": error.fix}
         except Exception as error:  # noqa: BLE001 - a plugin's constructor may raise anything; it breaks only itself
-            about |= {"error": f"{type(error).__name__}: {error}", "fix": f"Reinstall it, or tell the author of {about['distribution']}."}
+            fix = f"Reinstall it, or tell the author of {about['distribution']}."
+            about |= {"state": "broken", "error": f"{type(error).__name__}: {error}", "fix": fix}
         found.append(about)
     return found
 
@@ -66,4 +73,6 @@ def _able(backend: Any) -> dict[str, Any]:
 
 
 def _abilities(one: dict[str, Any]) -> str:
+    if one["state"] == "unset":
+        return f"not set up. {one['fix'] or one['error']}"
     return f"broken: {one['error']} {one['fix']}" if one["error"] else ", ".join(one["abilities"])

@@ -9,33 +9,49 @@ import typer
 
 from anytune.cli import show
 from anytune.cli.durations import human, seconds
-from anytune.cli.exits import ExitCode
+from anytune.cli.exits import ExitCode, exit_code
+from anytune.cli.options import read
+from anytune.cli.quotes import dollars
 from anytune.cli.show import Json
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from anytune.deploy import Deployment
     from anytune.model import TunedModel
+    from anytune.values import Address
 
-__all__ = ["app", "deploy", "described", "found"]
+__all__ = ["app", "deploy", "described", "found", "hourly"]
+
+_PATIENCE_S = 10.0
+"""How long a listing waits for the confirmed end of what is over its time."""
 
 app = typer.Typer(name="deployments", help="List and stop deployments.", no_args_is_help=True)
 
 
 def deploy(
-    target: Annotated[str, typer.Argument(metavar="JOB_OR_PATH", help="A job that succeeded, a model's folder, or `starter`.")],
+    target: Annotated[
+        str, typer.Argument(metavar="JOB_OR_MODEL", help="A job that succeeded, a model's folder, a hosted model's id, or `starter`.")
+    ],
     ttl: Annotated[float, typer.Option(parser=seconds, metavar="DURATION", help="It is taken down after 90s, 30m, 1h, 2d.")] = "1h",  # type: ignore[assignment]  # Typer parses it
     name: Annotated[str | None, typer.Option(help="A word for it; the job's name by default.")] = None,
     backend: Annotated[
         str | None, typer.Option("--backend", "-b", help="Who hosts a folder, or a model's id; a job's own by default.")
+    ] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option("--option", "-o", metavar="KEY=VALUE", help="A word of the backend's own (sku, capacity); repeat it."),
     ] = None,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Stay until it answers.")] = True,
     show_key: Annotated[bool, typer.Option("--show-key", help="Print the key that callers must send.")] = False,
     as_json: Json = False,
 ) -> int:
     """Host a model behind an OpenAI-compatible address, for a limited time."""
+    options = read(option or ())
     model, word = _model(target, backend)
-    deployment = model.deploy(ttl_s=ttl, name=name or word)
+    deployment = model.deploy(ttl_s=ttl, name=name or word, **options)
     show.note(f"Deployment {deployment.id} ({deployment.name}) of {model.id}, gone after {human(ttl)}.")
+    show.note(_bill(deployment))
     if wait:
         try:
             _wait(deployment)
@@ -54,19 +70,34 @@ def deploy(
 
 
 @app.command("list")
-def list_(every: Annotated[bool, typer.Option("--all", help="Also those that are gone.")] = False, as_json: Json = False) -> None:
-    """List the deployments that run, or may still cost something."""
-    from anytune.deploy import Deployment  # noqa: PLC0415 - keeps `--help` light
+def list_(
+    every: Annotated[bool, typer.Option("--all", help="Also those that are gone.")] = False,
+    remote: Annotated[
+        bool, typer.Option("--remote", help="Ask providers for every host that carries anytune's mark, whichever ledger made it.")
+    ] = False,
+    backend: Annotated[str | None, typer.Option("--backend", "-b", help="With --remote: only this backend or profile.")] = None,
+    as_json: Json = False,
+) -> None:
+    """List the deployments that run, or may still cost something; what is over its time is taken down."""
+    from anytune.cli import remote as providers  # noqa: PLC0415 - keeps `--help` light
+    from anytune.deploy import Deployment  # noqa: PLC0415 - as above
 
+    if backend is not None and not remote:
+        raise typer.BadParameter("--backend goes with --remote.")
+    if remote:
+        providers.list_(backend, as_json=as_json)
+        return
     deployments = Deployment.list(live=not every)
     for deployment in deployments:
         _look(deployment)
+    _keep_time(deployments)
+    shown = [one for one in deployments if every or one.state != "gone"]
     if as_json:
-        show.document({"deployments": [described(deployment) for deployment in deployments]})
+        show.document({"deployments": [described(deployment) for deployment in shown]})
         return
     show.table(
-        ("id", "name", "state", "base url", "cost", "gone in"),
-        [(one.id, one.name, one.state, described(one)["base_url"], _cost(one), _left(one)) for one in deployments],
+        ("id", "name", "state", "base url", "bills", "cost so far", "gone in"),
+        [(one.id, one.name, one.state, described(one)["base_url"], hourly(one.hourly_usd), _cost(one), _left(one)) for one in shown],
         empty="There are no deployments.",
     )
 
@@ -75,19 +106,29 @@ def list_(every: Annotated[bool, typer.Option("--all", help="Also those that are
 def stop(
     targets: Annotated[list[str] | None, typer.Argument(metavar="DEPLOYMENT...", help="Ids or names.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Stop all that run.")] = False,
+    expired: Annotated[
+        bool, typer.Option("--expired", help="Stop all whose time is over, or whose end was never confirmed; made to be run by cron.")
+    ] = False,
     as_json: Json = False,
-) -> None:
+) -> int:
     """Stop deployments, and wait until they are confirmed gone."""
-    from anytune.deploy import Deployment  # noqa: PLC0415 - keeps `--help` light
+    from anytune import watch  # noqa: PLC0415 - keeps `--help` light
+    from anytune.deploy import Deployment  # noqa: PLC0415 - as above
 
-    if not targets and not every:
-        raise typer.BadParameter("Name a deployment, or say --all.")
-    chosen = Deployment.list() if every else [found(target) for target in targets or ()]
-    for deployment in chosen:
-        deployment.stop()
+    if sum((bool(targets), every, expired)) != 1:
+        raise typer.BadParameter("Name a deployment, or say --all or --expired.")
+    chosen = [found(target) for target in targets] if targets else Deployment.list() if every else watch.overdue()
+    if targets and len(chosen) == 1:
+        chosen[0].stop()  # its error is the command's
+    gone, failed = watch.end(chosen)
+    for deployment in gone:
         show.note(f"{deployment.id} ({deployment.name}) is gone.")
+    for deployment, error in failed:
+        show.note(f"{deployment.id} ({deployment.name}) may still cost money: {error}", "bold red")
     if as_json:
-        show.document({"stopped": [described(deployment) for deployment in chosen]})
+        told = [{"id": one.id, "name": one.name, "type": type(error).__name__, "message": str(error)} for one, error in failed]
+        show.document({"stopped": [described(deployment) for deployment in gone], "failed": told})
+    return exit_code(failed[0][1]) if failed else ExitCode.OK
 
 
 def found(target: str) -> Deployment:
@@ -131,10 +172,19 @@ def described(deployment: Deployment, *, show_key: bool = False) -> dict[str, An
         "hourly_usd": deployment.hourly_usd,
         "cost_usd": deployment.cost_usd,
         "expires_at": deployment.expires_at.isoformat(),
+        "error": deployment.row.error,
     }
     if show_key:
-        about["api_key"] = address.credential.get_secret_value() if address and address.credential else None
+        about["api_key"] = _key(address)
     return about
+
+
+def _key(address: Address | None) -> str | None:
+    """Give the key that callers send; of hosts whose tokens expire, one that is good now."""
+    from anytune.infer import credential  # noqa: PLC0415 - keeps `--help` light
+
+    known = address is not None and (address.credential is not None or address.token is not None)
+    return credential(address) if address is not None and known else None
 
 
 def _model(target: str, backend: str | None) -> tuple[TunedModel, str]:
@@ -143,17 +193,29 @@ def _model(target: str, backend: str | None) -> tuple[TunedModel, str]:
     from anytune.job import FineTuneJob  # noqa: PLC0415 - as above
     from anytune.model import TunedModel  # noqa: PLC0415 - as above
 
-    if target == "starter" or "/" in target or target in {".", ".."}:
+    if target == "starter" or _is_path(target, backend):
         return TunedModel.from_path(target, backend=backend or "trl"), Path(target).name
     try:
         job = FineTuneJob.get(target)
-    except NotFound:
+    except NotFound as error:
         if Path(target).is_dir():
             return TunedModel.from_path(target, backend=backend or "trl"), target
         if backend is not None:
             return TunedModel.from_id(backend, target), target
-        raise
+        fix = "Is it a model's id? Then say whose: `-b openai`, for instance." if ":" in target else error.fix
+        raise NotFound(error.message, fix=fix) from None
     return job.result(), job.name
+
+
+def _is_path(target: str, backend: str | None) -> bool:
+    """Tell a folder from a hosted model's id: both may have slashes."""
+    from anytune.runtime import runtime  # noqa: PLC0415 - keeps `--help` light
+
+    if target in {".", ".."} or target.startswith(("/", "./", "../", "~")):
+        return True
+    if "/" not in target:
+        return False
+    return Path(target).is_dir() or backend is None or runtime().backend(backend).capabilities.local
 
 
 def _wait(deployment: Deployment) -> None:
@@ -177,8 +239,55 @@ def _look(deployment: Deployment) -> None:
         show.note(f"{deployment.name}: as last seen, because its backend could not be asked: {error}", "yellow")
 
 
+def _keep_time(deployments: Sequence[Deployment]) -> None:
+    """Take down what is over its time, and let the rest be watched again where its watch is gone: after a restart nothing else does."""
+    from anytune import watch  # noqa: PLC0415 - keeps `--help` light
+    from anytune.errors import AnytuneError  # noqa: PLC0415 - as above
+    from anytune.paths import host  # noqa: PLC0415 - as above
+    from anytune.runtime import runtime  # noqa: PLC0415 - as above
+
+    scopes = set()
+    for deployment in deployments:
+        row, over = deployment.row, watch.due(deployment)
+        try:
+            if over and (deployment.watched or not deployment.hosted):
+                deployment.stop(timeout_s=_PATIENCE_S)
+                show.note(f"{deployment.id} ({deployment.name}) was over its time, and is gone.")
+            elif row.state != "gone" and row.host == host() and deployment.watched:
+                scopes.add(row.profile or row.backend)
+        except AnytuneError as error:
+            if over:
+                show.note(f"{deployment.name} is over its time, and may still cost money: {error}", "bold red")
+    for word in scopes:
+        try:
+            watch.ensure(word, runtime().backend(word), runtime())
+        except AnytuneError as error:
+            show.note(f"Nobody watches the hosts of {word}: {error}", "yellow")
+
+
+def hourly(usd: float | None) -> str:
+    """Write what a host bills by the hour.
+
+    Example:
+        >>> hourly(1.7), hourly(0.0), hourly(None)
+        ('$1.70/h', 'nothing by the hour', '')
+    """
+    if usd is None:
+        return ""
+    return f"{dollars(usd)}/h" if usd else "nothing by the hour"
+
+
+def _bill(deployment: Deployment) -> str:
+    """Say what a host costs, and what that means."""
+    usd = deployment.hourly_usd
+    until = f"{deployment.expires_at:%Y-%m-%d %H:%M} UTC"
+    if usd is None:
+        return f"What it bills by the hour is not known; it may bill, called or not, until {until}."
+    return f"It bills {hourly(usd)}, called or not, until {until}." if usd else "It bills nothing by the hour."
+
+
 def _cost(deployment: Deployment) -> str:
-    return "" if deployment.cost_usd is None else f"${deployment.cost_usd:.2f}"
+    return "" if deployment.cost_usd is None else dollars(deployment.cost_usd)
 
 
 def _left(deployment: Deployment) -> str:

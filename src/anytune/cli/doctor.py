@@ -20,7 +20,25 @@ __all__ = ["Diagnosis", "doctor", "examine"]
 MIN_FREE_BYTES = 2_000_000_000
 """A run of the starter model writes about 0.6 GB, and its conversion 0.3 GB."""
 
-VENDOR_NAMES = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "AZURE_OPENAI_ENDPOINT", "AZURE_OPENAI_API_KEY", "HF_TOKEN", "HF_HUB_OFFLINE")
+VENDOR_NAMES = (
+    "OPENAI_API_KEY",
+    "OPENAI_BASE_URL",
+    "OPENAI_ORG_ID",
+    "OPENAI_PROJECT_ID",
+    "AZURE_OPENAI_ENDPOINT",
+    "AZURE_OPENAI_API_KEY",
+    "AZURE_OPENAI_AD_TOKEN",
+    "AZURE_SUBSCRIPTION_ID",
+    "AZURE_RESOURCE_GROUP",
+    "AZURE_OPENAI_ACCOUNT",
+    "AZURE_ARM_URL",
+    "AZURE_ARM_TOKEN",
+    "AZURE_TENANT_ID",
+    "AZURE_CLIENT_ID",
+    "AZURE_CLIENT_SECRET",
+    "HF_TOKEN",
+    "HF_HUB_OFFLINE",
+)
 OWN_NAMES = ("ANYTUNE_HOME", "ANYTUNE_LEDGER", "ANYTUNE_CONFIG", "ANYTUNE_HOST", "ANYTUNE_SLOTS")
 _CATALOGUE_DAYS = 120
 """Days after which prices and closing dates should be read again; hosts announce closings about six months ahead."""
@@ -56,13 +74,13 @@ def examine() -> Iterator[Diagnosis]:
     yield Diagnosis(level="ok", what="anytune", detail=f"{__version__} on Python {sys.version.split()[0]}")
     yield _home()
     yield _ledger()
-    named = set()
+    profiles: dict[str, dict[str, str]] = {}
     try:
-        named = {profile["backend"] for profile in _profiles().values()}
+        profiles = _profiles()
         yield _config()
     except AnytuneError as error:
         yield Diagnosis(level="broken", what="configuration", detail=error.message, fix=error.fix)
-    yield from _backends(named)
+    yield from _backends(profiles)
     yield _libraries()
     yield _catalogues()
     yield _gpu()
@@ -118,28 +136,46 @@ def _config() -> Diagnosis:
     return Diagnosis(level="ok", what="configuration", detail=f"{path}, profiles: {', '.join(_profiles()) or 'none'}")
 
 
-def _backends(named: set[str]) -> Iterator[Diagnosis]:
-    """A broken plugin breaks only itself: it counts as needed where a profile names it, or where there is no other."""
+def _backends(profiles: dict[str, dict[str, str]]) -> Iterator[Diagnosis]:
+    """A broken plugin breaks only itself: it counts as needed where there is no other. One without a key waits for it, and is no fault."""
     from anytune.cli.backends import described  # noqa: PLC0415 - brings every plugin along
 
     found = described()
-    usable = [one for one in found if not one["error"] and one["distribution"] != "anytune"]
+    settled = list(_set_up(profiles))
+    own = {one["name"] for one in found if one["distribution"] == "anytune"}  # the memory backend trains nothing
+    usable = any(one["state"] == "ready" and one["name"] not in own for one in found)
+    usable = usable or any(one.level == "ok" and profiles[one.what.removeprefix("profile ")]["backend"] not in own for one in settled)
     for one in found:
-        what = f"backend {one['name']}"
-        if not one["error"]:
-            yield Diagnosis(level="ok", what=what, detail=f"{one['distribution']} {one['version']}")
+        what, installed = f"backend {one['name']}", f"{one['distribution']} {one['version']}"
+        if one["state"] == "ready":
+            yield Diagnosis(level="ok", what=what, detail=installed)
+        elif one["state"] == "unset":
+            yield Diagnosis(level="ok", what=what, detail=f"{installed}, not set up: {one['error']}", fix=f"To use it: {one['fix']}")
         else:
-            needed = one["name"] in named or not usable
-            yield Diagnosis(level="broken" if needed else "warning", what=what, detail=one["error"], fix=one["fix"])
-    for name in sorted(named - {one["name"] for one in found}):
-        yield Diagnosis(
-            level="broken",
-            what=f"backend {name}",
-            detail="a profile names it, and it is not installed",
-            fix=f'pip install "anytune[{name}]"',
-        )
+            yield Diagnosis(level="warning" if usable else "broken", what=what, detail=one["error"], fix=one["fix"])
+    yield from settled
     if not usable:
-        yield Diagnosis(level="warning", what="backends", detail="none that trains is installed", fix='pip install "anytune[trl]"')
+        fix = 'pip install "anytune[trl]" brings one that trains here; hosted ones need their key.'
+        yield Diagnosis(level="warning", what="backends", detail="none that trains is ready", fix=fix)
+
+
+def _set_up(profiles: dict[str, dict[str, str]]) -> Iterator[Diagnosis]:
+    """Set every profile up, as its jobs would; nothing is asked of any provider."""
+    from anytune.profiles import configured  # noqa: PLC0415 - keeps `--help` light
+
+    for name in profiles:
+        what = f"profile {name}"
+        try:
+            backend = configured(name)
+        except AnytuneError as error:
+            yield Diagnosis(level="broken", what=what, detail=error.message, fix=error.fix)
+        except Exception as error:  # noqa: BLE001 - a plugin's constructor may raise anything; it breaks only itself
+            yield Diagnosis(
+                level="broken", what=what, detail=f"{type(error).__name__}: {error}", fix="Correct it, or tell the plugin's author."
+            )
+        else:
+            yield Diagnosis(level="ok", what=what, detail=f"{backend.name}, account {backend.account}")
+            backend.close()
 
 
 def _libraries() -> Diagnosis:
@@ -205,6 +241,7 @@ def _agent() -> Diagnosis:
 
 def _deployments() -> Iterator[Diagnosis]:
     from anytune.deploy import Deployment  # noqa: PLC0415 - keeps `--help` light
+    from anytune.watch import due  # noqa: PLC0415 - as above
 
     try:
         live = Deployment.list()
@@ -217,9 +254,12 @@ def _deployments() -> Iterator[Diagnosis]:
         except AnytuneError as error:
             yield Diagnosis(level="warning", what=what, detail=f"not reachable: {error.message}", fix=error.fix)
             continue
-        level: Literal["ok", "warning"] = "warning" if seen.state in {"failed", "unknown"} else "ok"
-        fix = f"`anytune deployments stop {deployment.id}`" if level == "warning" else ""
-        yield Diagnosis(level=level, what=what, detail=f"{seen.state} {seen.error}".strip(), fix=fix)
+        over = due(deployment)
+        level: Literal["ok", "warning"] = "warning" if over or seen.state in {"failed", "unknown"} else "ok"
+        detail = f"{seen.state} {seen.error}".strip() + (", over its time" if over else "")
+        yield Diagnosis(
+            level=level, what=what, detail=detail, fix=f"`anytune deployments stop {deployment.id}`" if level == "warning" else ""
+        )
 
 
 def _environment() -> Iterator[Diagnosis]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from anytune.cli import show
+from anytune.cli import attach, show
 from anytune.cli.durations import human, seconds
 from anytune.cli.exits import ExitCode
 from anytune.cli.show import Json
@@ -14,7 +14,7 @@ from anytune.cli.show import Json
 if TYPE_CHECKING:
     from anytune.job import FineTuneJob
 
-__all__ = ["app", "described"]
+__all__ = ["app", "described", "said"]
 
 app = typer.Typer(name="jobs", help="List, watch and steer jobs.", no_args_is_help=True)
 
@@ -58,7 +58,7 @@ def show_(job: Job, as_json: Json = False) -> None:
     """Look at one job, and show all that is known of it."""
     found = _get(job)
     _look(found)
-    about = described(found)
+    about = described(found) | {"answers_until": _last_day(found)}
     if as_json:
         show.document(about)
         return
@@ -104,32 +104,22 @@ def events(
 @app.command("cancel")
 def cancel(job: Job, as_json: Json = False) -> None:
     """Ask for the end of a job; asking again is no error."""
-    _said(_get(job).cancel(), as_json=as_json)
+    said(_get(job).cancel(), as_json=as_json)
 
 
 @app.command("pause")
 def pause(job: Job, as_json: Json = False) -> None:
     """Ask a job to write a checkpoint and stop, so that `resume` can go on."""
-    _said(_get(job).pause(), as_json=as_json)
+    said(_get(job).pause(), as_json=as_json)
 
 
 @app.command("resume")
 def resume(job: Job, as_json: Json = False) -> None:
     """Let a paused or interrupted job go on from its last checkpoint."""
-    _said(_get(job).resume(), as_json=as_json)
+    said(_get(job).resume(), as_json=as_json)
 
 
-@app.command("attach")
-def attach(
-    backend: Annotated[str, typer.Argument(help="Backend or profile.")],
-    remote_id: Annotated[str, typer.Argument(help="The backend's own id of the job.")],
-    name: Annotated[str | None, typer.Option(help="What to call it here.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Take in a job that anytune did not create."""
-    from anytune.job import FineTuneJob  # noqa: PLC0415 - keeps `--help` light
-
-    _said(FineTuneJob.attach(backend, remote_id, name=name), as_json=as_json)
+app.command("attach")(attach.attach)
 
 
 @app.command("rm")
@@ -185,6 +175,15 @@ def described(job: FineTuneJob) -> dict[str, Any]:
     }
 
 
+def said(job: FineTuneJob, *, as_json: bool) -> None:
+    """Print one job: all of it as JSON, or a line."""
+    if as_json:
+        show.document(described(job))
+        return
+    wish = " (cancel requested)" if job.row.cancel_requested and not job.status.terminal else ""
+    show.result(f"{job.id}  {job.name}  {job.status.value}{wish}")
+
+
 def _plain(value: Any) -> Any:
     dump = getattr(value, "model_dump", None)
     return dump(mode="json") if dump else value
@@ -206,12 +205,18 @@ def _look(job: FineTuneJob) -> None:
         show.note(f"{job.name}: as last seen, because its backend could not be asked: {error}", "yellow")
 
 
-def _said(job: FineTuneJob, *, as_json: bool) -> None:
-    if as_json:
-        show.document(described(job))
-        return
-    wish = " (cancel requested)" if job.row.cancel_requested and not job.status.terminal else ""
-    show.result(f"{job.id}  {job.name}  {job.status.value}{wish}")
+def _last_day(job: FineTuneJob) -> str | None:
+    """Give the day from which the tuned model does not answer any more, where the catalogue knows one."""
+    from anytune import catalog  # noqa: PLC0415 - keeps `--help` light
+    from anytune.errors import AnytuneError  # noqa: PLC0415 - as above
+
+    made = job.snapshot.model
+    try:
+        host = job.backend.catalog
+        day = None if host is None or made is None else catalog.answers_until(host, made.base_model or job.row.model or made.id)
+    except AnytuneError:  # without its key or plugin, nobody knows which host that backend speaks to
+        return None
+    return None if day is None else day.isoformat()
 
 
 def _progress(job: FineTuneJob) -> str:

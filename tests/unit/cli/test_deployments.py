@@ -100,3 +100,101 @@ def test_a_wrong_ttl_is_refused(cli, ttl):
 def test_stopping_needs_a_name(cli):
     cli("deployments", "stop")
     assert cli.code == 2
+
+
+def test_options_reach_the_backend_in_their_kind(cli, monkeypatch):
+    from anytune.testing import DurableMemoryBackend
+
+    orders = []
+    deploy = DurableMemoryBackend.deploy
+    monkeypatch.setattr(DurableMemoryBackend, "deploy", lambda backend, order: orders.append(order) or deploy(backend, order))
+    cli("run", cli.spec())
+    cli("deploy", "minutes", "--ttl", "2m", "--option", "sku=Standard", "-o", "capacity=2", "-o", "developer=true", "-o", "at=2026-12-01")
+    assert cli.code == 0
+    assert orders[0].options == {"sku": "Standard", "capacity": 2, "developer": True, "at": "2026-12-01"}
+    cli("deployments", "stop", "--all")
+
+
+@pytest.mark.parametrize("option", ["sku", "=Standard", "ttl=1h", "name=x"])
+def test_a_wrong_option_is_refused_before_anything_is_hosted(cli, option):
+    cli("run", cli.spec())
+    cli("deploy", "minutes", "--option", option)
+    assert cli.code == 2
+    assert cli.json("deployments", "list", "--all")["deployments"] == []
+
+
+def test_what_a_host_bills_is_told_when_it_is_deployed_and_when_it_is_listed(deployed):
+    assert "It bills $0.50/h, called or not, until 20" in deployed.err
+    assert "$0.50/h" in deployed("deployments", "list")
+
+
+@pytest.mark.parametrize("model", ["memory:job-000001", "ft:gpt-4.1-mini-2025-04-14:acme:recipes:abc12345", "accounts/acme/models/recipes"])
+def test_a_hosted_model_is_deployed_by_its_id(cli, model):
+    cli.configure(trial="served = true")
+    cli("run", cli.spec())
+    told = cli.json("deploy", model, "-b", "trial", "--no-wait", "--ttl", "2m")
+    assert (cli.code, told["serves"]) == (0, model), cli.err
+    cli("deployments", "stop", "--all")
+
+
+def test_a_models_id_without_a_backend_says_what_is_missing(cli):
+    cli("deploy", "ft:gpt-4.1-mini-2025-04-14:acme:recipes:abc12345")
+    assert cli.code == 2
+    assert "-b openai" in cli.err
+
+
+def test_a_folder_that_does_not_exist_is_no_models_id(cli):
+    cli("deploy", "./nowhere/model", "-b", "trial")
+    assert cli.code == 2
+    assert "There is no folder" in cli.err
+
+
+def test_hosts_that_another_ledger_made_are_listed_at_their_provider(deployed):
+    with pytest.MonkeyPatch.context() as elsewhere:
+        elsewhere.setenv("ANYTUNE_LEDGER", f"sqlite:///{deployed.folder}/other.db")
+        told = deployed.json("deployments", "list", "--remote")
+        assert [(one["backend"], one["id"], one["hourly_usd"]) for one in told["deployments"]] == [("trial", None, 0.5)]
+        deployed("deployments", "list", "--remote")
+    assert "1 of them not in this ledger" in deployed.err
+
+
+def test_hosts_are_listed_at_their_provider_beside_what_the_ledger_knows(deployed):
+    ours = deployed.json("deployments", "list")["deployments"][0]
+    told = deployed.json("deployments", "list", "--remote", "-b", "trial")["deployments"]
+    assert [(one["id"], one["name"], one["expires_at"]) for one in told] == [(ours["id"], "minutes", ours["expires_at"])]
+    assert ours["id"] in deployed("deployments", "list", "--remote")
+    deployed("deployments", "stop", "minutes")
+    assert deployed.json("deployments", "list", "--remote", "-b", "trial")["deployments"] == []
+
+
+def test_a_backend_that_cannot_list_its_hosts_says_so(cli):
+    cli("deployments", "list", "--remote", "-b", "trl")
+    assert cli.code == 3
+    assert "cannot list its hosts" in cli.err
+
+
+def test_a_listing_asks_one_provider_only_where_it_asks_providers(cli):
+    cli("deployments", "list", "-b", "trial")
+    assert cli.code == 2
+
+
+def test_stopping_several_goes_on_after_one_that_fails(cli):
+    cli.configure(trial='faults = { calls = [{ kind = "reject", on = "undeploy" }] }')
+    cli("run", cli.spec())
+    for name in ("first", "second"):
+        cli("deploy", "minutes", "--name", name, "--ttl", "2m")
+    told = cli.json("deployments", "stop", "--all")
+    assert cli.code == 3
+    assert (len(told["stopped"]), len(told["failed"])) == (1, 1)
+    assert cli.json("deployments", "stop", "--all")["failed"] == []
+
+
+def test_nothing_is_over_its_time(deployed):
+    assert deployed.json("deployments", "stop", "--expired") == {"stopped": [], "failed": []}
+    assert deployed.code == 0
+    assert len(deployed.json("deployments", "list")["deployments"]) == 1
+
+
+def test_stopping_takes_one_kind_of_choice(deployed):
+    deployed("deployments", "stop", "minutes", "--expired")
+    assert deployed.code == 2

@@ -1,7 +1,12 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+import os
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from anytune.values import now
 
 
 def test_doctor_looks_at_everything_and_names_no_value(cli, monkeypatch):
@@ -66,3 +71,71 @@ def test_doctor_names_a_catalogue_that_cannot_be_read(cli):
     assert any(
         check["what"] == "catalogue" and check["level"] == "broken" and "openai.yaml" in check["detail"] for check in found["checks"]
     )
+
+
+@pytest.fixture
+def without_keys(monkeypatch):
+    for name in [name for name in os.environ if name.startswith(("OPENAI_", "AZURE_"))]:
+        monkeypatch.delenv(name)
+
+
+def test_a_backend_without_a_key_is_not_broken_but_waits_for_it(cli, without_keys):
+    backends = {one["name"]: one for one in cli.json("backends")["backends"]}
+    assert {backends["openai"]["state"], backends["azure"]["state"]} == {"unset"}
+    assert backends["memory"]["state"] == "ready"
+    assert "OPENAI_API_KEY" in backends["openai"]["fix"]
+    assert "broken" not in cli("backends")
+    assert "not set up. Set OPENAI_API_KEY" in cli.out
+
+
+def test_doctor_finds_no_fault_in_a_backend_that_nobody_set_up(cli, without_keys):
+    checks = {check["what"]: check for check in cli.json("doctor")["checks"]}
+    assert cli.code == 0
+    assert checks["backend openai"]["level"] == checks["backend azure"]["level"] == "ok"
+    assert "not set up" in checks["backend openai"]["detail"]
+    assert checks["backend openai"]["fix"].startswith("To use it: Set OPENAI_API_KEY")
+    assert "AZURE_OPENAI_ENDPOINT" in checks["backend azure"]["fix"]
+
+
+def test_doctor_sets_every_profile_up_as_its_jobs_would(cli, without_keys, monkeypatch):
+    (cli.folder / "anytune.toml").write_text(
+        '[profiles.kitchen]\nbackend = "openai"\napi_key = "$KITCHEN_KEY"\n[profiles.trial]\nbackend = "memory"\n'
+    )
+    checks = {check["what"]: check for check in cli.json("doctor")["checks"]}
+    assert cli.code == 1
+    assert checks["profile kitchen"]["level"] == "broken"
+    assert "KITCHEN_KEY" in checks["profile kitchen"]["fix"]
+    monkeypatch.setenv("KITCHEN_KEY", "sk-canary-0123456789")
+    checks = {check["what"]: check for check in cli.json("doctor")["checks"]}
+    assert cli.code == 0
+    assert checks["profile kitchen"] == {"level": "ok", "what": "profile kitchen", "detail": "openai, account api.openai.com", "fix": ""}
+    assert "sk-canary" not in cli("doctor") + cli.err
+
+
+def test_doctor_names_the_vendors_variables_that_are_set_and_no_value(cli, without_keys, monkeypatch):
+    given = {
+        "OPENAI_ORG_ID",
+        "OPENAI_PROJECT_ID",
+        "AZURE_SUBSCRIPTION_ID",
+        "AZURE_RESOURCE_GROUP",
+        "AZURE_OPENAI_ACCOUNT",
+        "AZURE_CLIENT_SECRET",
+    }
+    for name in given:
+        monkeypatch.setenv(name, "canary-value")
+    checks = {check["what"]: check for check in cli.json("doctor")["checks"]}
+    assert all(name in checks["environment"]["detail"] for name in given)
+    assert "canary-value" not in json.dumps(checks)
+
+
+def test_doctor_warns_of_a_host_that_is_over_its_time(cli, monkeypatch):
+    cli("run", cli.spec())
+    cli("deploy", "minutes", "--ttl", "1h")
+    later = now() + timedelta(hours=2)
+    monkeypatch.setattr("anytune.watch.ending.now", lambda: later)
+    checks = {check["what"]: check for check in cli.json("doctor")["checks"]}
+    assert checks["deployment minutes"]["level"] == "warning"
+    assert "over its time" in checks["deployment minutes"]["detail"]
+    assert "deployments stop" in checks["deployment minutes"]["fix"]
+    cli("deployments", "stop", "--expired")
+    assert cli.json("deployments", "list")["deployments"] == []

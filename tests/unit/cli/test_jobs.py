@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 
+import yaml
+
 
 def test_jobs_are_listed_with_their_status(cli):
     cli("run", cli.spec())
@@ -100,3 +102,17 @@ def test_what_a_provider_says_does_not_steer_the_terminal(cli, failing):
     cli("run", cli.spec())
     assert "\x1b[2J" not in cli.err
     assert "gone" in cli.err
+
+
+def test_the_day_on_which_a_model_stops_answering_is_shown_with_its_job(cli, monkeypatch):
+    from anytune import catalog
+
+    content = yaml.safe_load(catalog.opened("openai").path.read_text())
+    content["host"] = "memory"
+    content["models"]["starter"] = content["models"].pop("gpt-4.1-mini-2025-04-14")
+    (cli.folder / "memory.yaml").write_text(yaml.safe_dump(content))
+    cli("run", cli.spec())
+    assert cli.json("jobs", "show", "minutes")["answers_until"] is None
+    monkeypatch.setenv("ANYTUNE_CATALOG", str(cli.folder))
+    assert cli.json("jobs", "show", "minutes")["answers_until"] == "2027-01-14"
+    assert "answers_until: '2027-01-14'" in cli("jobs", "show", "minutes")

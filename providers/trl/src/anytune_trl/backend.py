@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from anytune import local
 from anytune.backend import Ability, Backend, Capabilities, Found, RemoteDeployment, RemoteFile, RemoteJob
+from anytune.codes import finding
 from anytune.errors import ConfigError, NotFound, Unsupported
 from anytune.paths import home, host
 from anytune.values import ModelRef, Quote, Snapshot, Status, now
@@ -85,6 +86,7 @@ class TRLBackend(Backend):
             tag="key",
             settle_s=0,
             local=True,
+            keeps_ttl=True,
         )
 
     @property
@@ -94,6 +96,10 @@ class TRLBackend(Backend):
 
     def check(self, spec: TrainingSpec, data: Sequence[LocalFile]) -> list[Finding]:
         """Resolve the model, render the rows, and look at the machine. Downloads of a Hub model's tokenizer may happen here."""
+        offered = self.capabilities.methods
+        if spec.method.type not in offered:
+            message = f"{self.name} does not offer method {spec.method.type!r}."
+            return [finding("method", message, f"It offers: {', '.join(sorted(offered))}.")]
         return list(self._plan(spec, {file.role: file.path for file in data}).findings)
 
     def quote(self, spec: TrainingSpec, stats: DataStats) -> Quote:  # noqa: ARG002 - it counts with the model's own tokenizer
@@ -127,9 +133,9 @@ class TRLBackend(Backend):
 
     def submit(self, order: Order) -> RemoteJob:
         """Put one training task; its id is the job's."""
+        resolved = defaults.resolve(order.spec, device()).model_dump(mode="json")
         task = tasks.training(order)
         local.put(task)
-        resolved = defaults.resolve(order.spec, device()).model_dump(mode="json")
         return RemoteJob(id=order.ref, ref=order.ref, spec_hash=order.spec_hash, status=Status.QUEUED, resolved=resolved)
 
     def find(self, order: Order) -> Found:

@@ -20,7 +20,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Literal
 
-from anytune.spec import DPO, LoRA
+from anytune.errors import Unsupported
+from anytune.spec import DPO, RFT, LoRA
 from anytune.values import Value
 from anytune_trl.device import bf16_products
 
@@ -76,7 +77,13 @@ class Resolved(Value):
 
 
 def resolve(spec: TrainingSpec, device: Device) -> Resolved:
-    """Choose every setting that the spec left open."""
+    """Choose every setting that the spec left open.
+
+    Raises:
+        Unsupported: Reinforcement tuning.
+    """
+    if isinstance(spec.method, RFT):
+        raise Unsupported("The trl backend does not train with graders.", fix="Use method sft or dpo, or a backend that offers rft.")
     method, adapter = spec.method, spec.adapter if spec.adapter is not None else LoRA()
     lora = isinstance(adapter, LoRA)
     settings: dict[str, Any] = {

@@ -70,8 +70,8 @@ def check(
         >>> from tempfile import NamedTemporaryFile
         >>> with NamedTemporaryFile(suffix=".jsonl") as file:
         ...     _ = file.write(b'{"prompt": "2 + 2?", "completion": ""}'), file.flush()
-        ...     [(found.code, found.row) for found in check(file.name, "sft").findings]
-        [('empty-answer', 1)]
+        ...     check(file.name, "sft").findings[0].code
+        'empty-answer'
     """
     skipped = _skipped(skip)
     encoding = rules.encoding if tokens and "tokens" not in skipped else None
