@@ -177,7 +177,7 @@ def test_the_command_starts_from_the_wheel(away):
 def test_backends_are_found_from_the_wheels(away):
     code = "from importlib.metadata import entry_points as e; print(sorted({p.name for p in e(group='anytune.backends')}))"
     shown = run_away(away, "python", "-c", code)
-    assert shown.stdout.strip() == "['memory', 'trl']", shown.stderr
+    assert shown.stdout.strip() == "['azure', 'memory', 'openai', 'trl']", shown.stderr
 
 
 def test_a_new_ledger_migrates_from_the_wheel(away):

@@ -62,7 +62,7 @@ def test_all_comes_from_the_environment(monkeypatch):
         monkeypatch.setenv(name, value)
     found = settings(endpoint=None)
     assert found.host == "other.openai.azure.com"
-    assert found.key == SecretStr("key")
+    assert found.door == SecretStr("key")
     assert found.whole_target() == ("sub", "group", "acct")
     assert found.arm_url == "https://management.azure.cn"
     assert found.arm.token() == "short"
@@ -72,7 +72,7 @@ def test_arguments_go_before_the_environment(monkeypatch):
     monkeypatch.setenv("AZURE_OPENAI_API_KEY", "of the environment")
     monkeypatch.setenv("AZURE_SUBSCRIPTION_ID", "of the environment")
     found = settings(api_key=SecretStr("given"), target={"subscription_id": "given"})
-    assert found.key == SecretStr("given")
+    assert found.door == SecretStr("given")
     assert found.target["subscription_id"] == "given"
 
 
@@ -80,7 +80,7 @@ def test_a_credential_that_is_given_goes_before_a_key_of_the_environment(monkeyp
     monkeypatch.setenv("AZURE_OPENAI_API_KEY", "of the environment")
     monkeypatch.setenv("AZURE_ARM_TOKEN", "of the environment")
     found = settings(credential=lambda scope: scope)
-    assert found.key is None
+    assert not isinstance(found.door, SecretStr)
     assert found.credential() == "https://ai.azure.com/.default"
     assert found.arm.token() == "https://management.azure.com/.default"
 

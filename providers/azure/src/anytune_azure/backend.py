@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
+from pydantic import SecretStr
+
 from anytune import catalog
 from anytune.backend import Ability, Capabilities
 from anytune.errors import NotFound, Rejected, Unsupported
@@ -20,8 +22,6 @@ from anytune_openai.address import probe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    from pydantic import SecretStr
 
     from anytune.backend import DeployOrder, Order, RemoteDeployment
     from anytune.spec import TrainingSpec
@@ -207,9 +207,9 @@ class AzureBackend(WireBackend):
             raise NotFound(f"Deployment {name} does not answer yet.", fix="Wait some minutes.", backend=self.name) from error
 
     def _deployed(self, name: str) -> Address:
-        key = self.settings.key
-        token = self.settings.data.token if self.settings.data is not None else None
-        return Address(base_url=self.settings.base_url, model=name, credential=key, token=token)
+        opens = self.settings.credential
+        where = {"credential": opens} if isinstance(opens, SecretStr) else {"token": opens}
+        return Address(base_url=self.settings.base_url, model=name, **where)
 
     def close(self) -> None:
         """Give back connections to both planes."""

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from anytune.backend import RemoteDeployment
 from anytune.catalog import hosting
 from anytune.errors import ConfigError, NotFound, Rejected
 from anytune.settings import nearest
+from anytune.values import now
 from anytune_azure.errors import explained
 from anytune_azure.settings import word
+from anytune_openai.address import YOUNG
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
     from anytune.values import Address
     from anytune_azure.arm import Arm
 
-__all__ = ["CAPACITY", "PREFIX", "SKU", "SKUS", "STATES", "Hosts", "named", "state_of"]
+__all__ = ["CAPACITY", "PREFIX", "SKU", "SKUS", "STATES", "Hosts", "State", "checked_capacity", "named", "settled", "state_of"]
 
 PREFIX = "anytune-"
 """How names of our deployments begin: with the tags it tells them from others'."""
@@ -48,7 +51,7 @@ STATES: dict[str, State] = {
     "Accepted": "starting",
     "Creating": "starting",
     "Moving": "starting",  # on its way to another group or subscription: it will answer again
-    "Succeeded": "ready",  # once a question was answered
+    "Succeeded": "ready",  # once it answers
     "Deleting": "stopping",
     "Failed": "failed",
     "Disabled": "failed",
@@ -67,7 +70,7 @@ _REASONS = {
 }
 
 
-class Chosen(NamedTuple):
+class _Chosen(NamedTuple):
     """Options of a deployment, checked."""
 
     sku: str
@@ -77,7 +80,7 @@ class Chosen(NamedTuple):
     format: str
 
     @classmethod
-    def of(cls, options: dict[str, Any], *, sku: str, capacity: int) -> Chosen:
+    def of(cls, options: dict[str, Any], *, sku: str, capacity: int) -> _Chosen:
         """Check what was given; the backend's own settings fill in.
 
         Raises:
@@ -130,6 +133,7 @@ class Hosts:
         self._sku = sku
         self._capacity = capacity
         self._answered: set[str] = set()
+        self._unproven: set[str] = set()
 
     def deploy(self, order: DeployOrder) -> RemoteDeployment:
         """Make the deployment of an order, or look at the one that it made before.
@@ -137,10 +141,11 @@ class Hosts:
         Raises:
             Rejected: Its name is taken by another model, or Azure refuses it.
         """
-        chosen, name = Chosen.of(order.options, sku=self._sku, capacity=self._capacity), named(order)
+        chosen, name = _Chosen.of(order.options, sku=self._sku, capacity=self._capacity), named(order)
         try:
             found = self._arm.get(name)
         except NotFound:
+            self._unproven.add(name)
             return self._observed(self._arm.put(name, chosen.body(order)) | {"name": name})
         theirs = _model(found)
         if theirs != order.model.id:
@@ -155,14 +160,14 @@ class Hosts:
             try:
                 return self._observed(self._arm.get(name))
             except NotFound:
-                self._answered.discard(name)
+                self._forget(name)
         return RemoteDeployment(id=name or deployment_id, state="gone")
 
     def undeploy(self, deployment_id: str) -> None:
         """Ask for the end."""
         name = self._name(deployment_id)
         if name is not None:
-            self._answered.discard(name)
+            self._forget(name)
             self._arm.delete(name)
 
     def ours(self) -> list[RemoteDeployment]:
@@ -187,14 +192,26 @@ class Hosts:
             return seen.model_copy(update={"error": self._reason(seen.id, str(_properties(record).get("provisioningState")))})
         if seen.state != "ready":
             return seen
-        if seen.id not in self._answered:
-            try:
-                self._probe(seen.id)
-            except NotFound:
-                waits = "It is made and does not answer yet; Azure takes up to about 5 minutes."
-                return seen.model_copy(update={"state": "starting", "error": waits})
-            self._answered.add(seen.id)
+        if not self._answers(record, seen.id):
+            waits = "It is made and does not answer yet; Azure takes up to about 5 minutes."
+            return seen.model_copy(update={"state": "starting", "error": waits})
         return seen.model_copy(update={"address": self._address(seen.id)})
+
+    def _answers(self, record: dict[str, Any], name: str) -> bool:
+        """Tell whether it answers: by its age, or, of one that was made or found silent here, by a question that it answers once."""
+        if name in self._answered or (name not in self._unproven and settled(record)):
+            return True
+        try:
+            self._probe(name)
+        except NotFound:
+            self._unproven.add(name)
+            return False
+        self._answered.add(name)
+        return True
+
+    def _forget(self, name: str) -> None:
+        self._answered.discard(name)
+        self._unproven.discard(name)
 
     def _reason(self, name: str, word: str) -> str:
         told = self._arm.failure(name)
@@ -215,6 +232,21 @@ def named(order: DeployOrder) -> str:
     """
     plain = re.sub(r"[^a-z0-9]+", "-", order.name.lower()).strip("-")[:_NAME].strip("-")
     return f"{PREFIX}{plain}{'-' if plain else ''}{_tail(order.ref)}"
+
+
+def settled(record: dict[str, Any]) -> bool:
+    """Tell whether a deployment has stood unchanged for so long that it answers; not known of a record without times. Costs nothing.
+
+    Example:
+        >>> settled({"systemData": {"createdAt": "2026-11-20T08:00:00.1234567Z", "lastModifiedAt": "2026-11-20T08:00:00.1234567Z"}})
+        True
+        >>> settled({"name": "recipes"})
+        False
+    """
+    told = record.get("systemData")
+    texts = [told.get(name) for name in ("createdAt", "lastModifiedAt")] if isinstance(told, dict) else []
+    moments = [moment for text in texts if (moment := _moment(text)) is not None]
+    return bool(moments) and now() - max(moments) > YOUNG
 
 
 def state_of(word: str) -> State:
@@ -248,6 +280,15 @@ def _remote(record: dict[str, Any]) -> RemoteDeployment:
         model=_model(record),
         raw=record,
     )
+
+
+def _moment(text: object) -> datetime | None:
+    """Read a time of ARM's, which has seven decimals and may lack its zone."""
+    try:
+        found = datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+    return found.replace(tzinfo=UTC) if found is not None and found.tzinfo is None else found
 
 
 def _properties(record: dict[str, Any]) -> dict[str, Any]:

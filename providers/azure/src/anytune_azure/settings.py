@@ -53,8 +53,7 @@ class AzureSettings(NamedTuple):
 
     Attributes:
         endpoint: `https://RESOURCE.openai.azure.com`, or a gateway's address with its path.
-        key: The resource's key; None where tokens are used.
-        data: Tokens of the data plane; None where a key is used.
+        door: What opens the data plane: the resource's key, or tokens.
         arm: Tokens of the management plane.
         arm_url: Address of the management plane.
         target: The three words by their settings' names, None where unknown.
@@ -64,8 +63,7 @@ class AzureSettings(NamedTuple):
     """
 
     endpoint: str
-    key: SecretStr | None
-    data: Identity | None
+    door: SecretStr | Identity
     arm: Identity
     arm_url: str
     target: dict[str, str | None]
@@ -91,10 +89,7 @@ class AzureSettings(NamedTuple):
     @property
     def credential(self) -> SecretStr | Callable[[], str]:
         """What opens the data plane: the key, or a callable for tokens."""
-        if self.key is not None:
-            return self.key
-        assert self.data is not None, "`resolve` gives one of the two."  # noqa: S101 - for the type checker
-        return self.data.token
+        return self.door.token if isinstance(self.door, Identity) else self.door
 
     @property
     def missing(self) -> list[str]:
@@ -141,14 +136,12 @@ def resolve(
         ConfigError: Something is missing, contradicts something else, or is no such thing; the text names the setting.
     """
     address = _address(endpoint or os.environ.get("AZURE_OPENAI_ENDPOINT"), "endpoint", "AZURE_OPENAI_ENDPOINT")
-    key, data = _data_plane(api_key, token, credential, scope)
     named = {name: target.get(name) or os.environ.get(variable) or None for name, variable in _TARGET.items()}
     if not named["account_name"]:
         named["account_name"] = _account(address)
     return AzureSettings(
         endpoint=address,
-        key=key,
-        data=data,
+        door=_data_plane(api_key, token, credential, scope),
         arm=identity(arm_scope, setting="arm_token", token=_arm_token(arm_token, credential), credential=credential),
         arm_url=_address(arm_url or os.environ.get("AZURE_ARM_URL") or ARM_URL, "arm_url", "AZURE_ARM_URL"),
         target=named,
@@ -172,19 +165,17 @@ def word(given: str, known: dict[str, str], setting: str) -> str:
     raise ConfigError(f"`{setting}` is {given!r}, which Azure does not know.", fix=fix)
 
 
-def _data_plane(
-    api_key: str | SecretStr | None, token: object, credential: object, scope: str
-) -> tuple[SecretStr, None] | tuple[None, Identity]:
+def _data_plane(api_key: str | SecretStr | None, token: object, credential: object, scope: str) -> SecretStr | Identity:
     """Choose: what was given as an argument goes before the environment, a key before tokens."""
     if api_key is not None and token is not None:
         raise ConfigError("`api_key` and `token` were both given.", fix="Give one of them.")
     given = api_key or (None if token is not None or credential is not None else os.environ.get("AZURE_OPENAI_API_KEY"))
     if given:
-        return given if isinstance(given, SecretStr) else SecretStr(given), None
+        return given if isinstance(given, SecretStr) else SecretStr(given)
     if api_key is not None:
         raise ConfigError("`api_key` is empty.", fix="Set AZURE_OPENAI_API_KEY, or leave it out to log in by Entra ID.")
     text = token if token is not None else (None if credential is not None else os.environ.get("AZURE_OPENAI_AD_TOKEN") or None)
-    return None, identity(scope, setting="token", token=text, credential=credential)
+    return identity(scope, setting="token", token=text, credential=credential)
 
 
 def _arm_token(arm_token: object, credential: object) -> object:
