@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from anytune import watch
 from anytune.backend import DeployOrder, RemoteDeployment
-from anytune.errors import ConfigError, DeploymentFailed, NotFound, Transient, Unsupported, WaitTimeout
+from anytune.errors import (
+    BackendError,
+    ConfigError,
+    DeploymentFailed,
+    MalformedReply,
+    NotFound,
+    Transient,
+    Unsupported,
+    WaitTimeout,
+)
 from anytune.infer import Endpoint
 from anytune.model import TunedModel
 from anytune.paths import host
@@ -15,6 +23,7 @@ from anytune.pauses import host_pauses
 from anytune.retry import translated
 from anytune.runtime import Runtime, runtime
 from anytune.served import look
+from anytune.takedown import located, refused
 from anytune.values import ModelRef, now
 
 if TYPE_CHECKING:
@@ -280,7 +289,10 @@ class Deployment:
         deadline = self._context.clock() + timeout_s
         pause = host_pauses(self._backend)
         while True:
-            seen = self.refresh()
+            try:
+                seen = self.refresh()
+            except Transient as error:  # a backend that is away for a while ends no wait, as with jobs
+                seen = RemoteDeployment(id=self.id, state="starting", error=str(error))
             if seen.state == "ready" and seen.address is not None:
                 return Endpoint(seen.address, retry=self._context.retry)
             if seen.state in {"failed", "gone", "stopping"}:
@@ -300,10 +312,12 @@ class Deployment:
     def stop(self, *, timeout_s: float = STOP_TIMEOUT_S) -> Self:
         """Take the host down and wait until the backend confirms that it is gone. Stopping again is no error.
 
-        The wish is written down first: if this program dies now, the next `anytune deployments list` shows what still runs.
+        The wish is written down first: if this program dies now, the next `anytune deployments list` shows what still runs. A backend that
+        cannot take it yet, as while it still makes the host, is asked again until then.
 
         Raises:
             WaitTimeout: It is not confirmed yet, and may still cost money.
+            BackendError: The backend refuses, or cannot be asked; the same holds.
             ConfigError: The backend is set up for another account here.
             Unsupported: It runs on another machine of one's own.
         """
@@ -316,31 +330,38 @@ class Deployment:
         if self.elsewhere:
             raise Unsupported(f"Deployment {self.id} runs on {self._row.host}.", fix=f"Stop it on {self._row.host}.")
         self._same_account()
+        try:
+            self._end(timeout_s)
+        except (BackendError, MalformedReply) as error:
+            error.fix = f"{error.fix} Until it is gone it may cost money: `anytune deployments stop {self.id}` asks again.".strip()
+            raise
+        return self
+
+    def _end(self, timeout_s: float) -> None:
         deadline = self._context.clock() + timeout_s
         pause = host_pauses(self._backend)
-        asked = False
+        asked, why = False, ""
         while (remote_id := self._located()) is not None or not self._settled:
             if remote_id is not None and not asked:
-                self._context.retry.write(partial(self._backend.undeploy, remote_id), backend=self._backend)
-                asked = True
+                why = refused(remote_id, self._backend, self._context.retry)
+                asked = not why
             if remote_id is not None and self._observed(remote_id).state == "gone":
-                return self
+                return
             if self._context.clock() >= deadline:
                 raise WaitTimeout(
-                    f"Deployment {self.id} is not confirmed gone after {timeout_s:.0f} s.", fix="Stop it again; it may still cost money."
+                    f"Deployment {self.id} is not confirmed gone after {timeout_s:.0f} s. {why}".strip(),
+                    fix="Stop it again; it may still cost money.",
                 )
             self._context.sleep(pause())
         self._record(RemoteDeployment(id=self.id, state="gone", error="It was never made: the backend lists no such host."))
-        return self
 
     def _located(self) -> str | None:
-        """Give the backend's id. Where its answer was lost, its listing tells, by our mark; None while that shows nothing."""
+        """Give the backend's id. Where its answer was lost, its listing tells; None while that shows nothing."""
         if self._row.remote_id is not None:
             return self._row.remote_id
         if "list_deployments" not in self._backend.capabilities.abilities:
             return self.id
-        listed = self._context.retry.read(self._backend.list_deployments, backend=self._backend)
-        made = next((host for host in listed if host.ref == self.id), None)
+        made = located(self._row, self._backend, self._context.retry)
         return None if made is None else self._record(made).id
 
     @property

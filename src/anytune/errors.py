@@ -31,7 +31,8 @@ An error without a marker concerns the caller's own input.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Self
+import threading
+from typing import TYPE_CHECKING, Any, Final, Self
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,6 +64,7 @@ __all__ = [
     "Unreachable",
     "Unsupported",
     "WaitTimeout",
+    "hide",
     "redact",
 ]
 
@@ -78,9 +80,32 @@ _SECRET = re.compile(
 REDACTED = "[redacted]"
 """What stands in a text where a secret stood."""
 
+_SHORTEST: Final = 16
+"""Shorter words stand in ordinary texts too; keys of hosts have 20 characters and more."""
+
+_MOST: Final = 64
+"""Tokens are renewed every hour: the oldest are no secrets any more."""
+
+_hidden: dict[str, None] = {}
+_lock = threading.Lock()
+
+
+def hide(secret: str) -> None:
+    """Let `redact` replace this very text too, whatever its shape: Azure's keys are plain letters and digits.
+
+    A backend calls it for every key and token that it is about to send. Texts under 16 characters are left alone.
+    """
+    if len(secret) < _SHORTEST:
+        return
+    with _lock:
+        _hidden.pop(secret, None)
+        _hidden[secret] = None
+        if len(_hidden) > _MOST:
+            del _hidden[next(iter(_hidden))]
+
 
 def redact(text: str) -> str:
-    """Replace what looks like a key, a bearer token or a URL's password by `[redacted]`.
+    """Replace what looks like a key, a bearer token or a URL's password, and what `hide` was told, by `[redacted]`.
 
     Providers echo keys in their error texts (seen with a 401 on 2026-11-22), so every text from outside passes through here before it is
     raised, stored or logged.
@@ -89,6 +114,8 @@ def redact(text: str) -> str:
         >>> redact("Incorrect API key provided: sk-proj-abcdefgh12345678")
         'Incorrect API key provided: [redacted]'
     """
+    for secret in sorted(list(_hidden), key=len, reverse=True):  # noqa: C414 - a copy at once: other threads may add to it
+        text = text.replace(secret, REDACTED)
     return _SECRET.sub(REDACTED, text)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anytune.model import TunedModel
+from anytune.observe import keep
 from anytune.paths import host
 from anytune.preflight import Preflight, describe, preflight
 from anytune.spec import TrainingSpec, spec_hash
@@ -110,7 +111,7 @@ def claim(
 
 
 def attached(backend: str | Backend, remote_id: str, name: str, context: Runtime) -> JobRow:
-    """Take in a remote job, under a name if this ledger has no row of it.
+    """Take in a remote job with its events and metrics, under a name if this ledger has no row of it.
 
     Raises:
         NotFound: The backend knows no such job.
@@ -121,7 +122,7 @@ def attached(backend: str | Backend, remote_id: str, name: str, context: Runtime
     trainer = context.backend(backend)
     snapshot = context.retry.read(lambda: trainer.poll(remote_id), backend=trainer)
     answer(context.ledger, trainer, remote_id, retry=context.retry)
-    return context.ledger.attach(
+    row = context.ledger.attach(
         backend=trainer.name,
         account=trainer.account,
         profile=word(backend),
@@ -130,6 +131,8 @@ def attached(backend: str | Backend, remote_id: str, name: str, context: Runtime
         host=host(),
         snapshot=snapshot,
     )
+    keep(row, trainer, context)
+    return row
 
 
 def checked(spec: TrainingSpec, backend: Backend, context: Runtime, **options: Any) -> Preflight:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 from anytune import intake
-from anytune.errors import ConfigError, JobFailed, Transient, Unsupported, WaitTimeout
+from anytune.errors import ConfigError, JobFailed, NotFound, Transient, Unsupported, WaitTimeout
 from anytune.model import TunedModel
-from anytune.observe import Observation, failure, pauses, pull_events, pull_metrics
+from anytune.observe import Observation, end_extras, failure, pauses, pull_events, pull_metrics
 from anytune.paths import host
 from anytune.runtime import Runtime, runtime
 from anytune.values import Event, Quote, Snapshot, Status
@@ -40,6 +40,7 @@ class FineTuneJob:
         self._row = row
         self._context = context or runtime()
         self._cursor: str | None = None
+        self._swept: float | None = None
 
     def __repr__(self) -> str:
         """Show name, backend and status."""
@@ -227,16 +228,17 @@ class FineTuneJob:
             self._context.retry.write(lambda: self.backend.cancel(remote_id), backend=self.backend)
         seen = self._context.retry.read(lambda: self.backend.poll(remote_id), backend=self.backend)
         self._row = self._context.ledger.record(self.id, seen)
+        self._swept = end_extras(self._row, self.backend, self._context, self._swept)
         return self.snapshot
 
     def events(self, *, after: str | None = None) -> Sequence[Event]:
-        """Give the events after the one whose id is `after`, oldest first."""
+        """Give the events after the one whose id is `after`, oldest first; those kept of a job that ended, where its backend tells none."""
         if not self._elsewhere:
             pull_events(self._row, self.backend, self._context)
         return list(self._context.ledger.events(self.id, after=after))
 
     def metrics(self, *, after: int | None = None) -> Sequence[Metric]:
-        """Give the metrics after step `after`, oldest first."""
+        """Give the metrics after step `after`, oldest first; kept ones as for `events`."""
         if not self._elsewhere:
             pull_metrics(self._row, self.backend, self._context)
         return list(self._context.ledger.metrics(self.id, after=after))
@@ -313,13 +315,13 @@ class FineTuneJob:
         """Look once, and give the events that this handle has not given yet.
 
         Args:
-            strict: Raise when the backend cannot be reached; otherwise give the last observation again.
+            strict: Raise when the backend cannot be reached, or has deleted a job that succeeded; else give the last observation again.
         """
         try:
             snapshot = self.refresh()
             events = self.events(after=self._cursor)
-        except Transient:
-            if strict:
+        except (Transient, NotFound) as error:
+            if strict or (isinstance(error, NotFound) and not self._outlived):
                 raise
             snapshot, events = self.snapshot, []
         if events:
@@ -342,7 +344,13 @@ class FineTuneJob:
             return TunedModel(seen.model, backend=self._row.profile or self._row.backend, job_id=self.id, context=self._context)
         if seen.status.terminal:
             raise failure(self._row, seen)
-        raise ConfigError(f"Job {self.name} is {seen.status.value}: there is no model yet.", fix="`wait()` for it.", job_id=self.id)
+        fix = f"`wait()` for it: `anytune jobs watch {self.name}`."
+        raise ConfigError(f"Job {self.name} is {seen.status.value}: there is no model yet.", fix=fix, job_id=self.id)
+
+    @property
+    def _outlived(self) -> bool:
+        """Whether its model may be there without it: providers let jobs be deleted, and keep what they made."""
+        return self.status is Status.SUCCEEDED and not self.backend.capabilities.local
 
     @property
     def _elsewhere(self) -> bool:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from anytune.errors import JobFailed
+from anytune.errors import AnytuneError, BackendError, JobFailed, Transient
 from anytune.pauses import growing
 from anytune.values import Event, Snapshot, Status, Value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from anytune.backend import Backend
     from anytune.ledger import JobRow
     from anytune.runtime import Runtime
 
-__all__ = ["Observation", "failure", "pauses", "pull_events", "pull_metrics"]
+__all__ = ["Observation", "end_extras", "failure", "keep", "pauses", "pull_events", "pull_metrics"]
 
 _LOCAL_S = 1.0
 _FIRST_S, _LONGEST_S = 5.0, 30.0
+_SWEEP_S = 600.0
 
 
 class Observation(Value):
@@ -48,7 +50,8 @@ def pull_events(row: JobRow, backend: Backend, context: Runtime) -> None:
     if remote_id is None or "events" not in backend.capabilities.abilities:
         return
     last = context.ledger.last_event(row.id)
-    context.ledger.add_events(row.id, context.retry.read(lambda: backend.events(remote_id, last), backend=backend))
+    with _or_kept(row, known=last is not None):
+        context.ledger.add_events(row.id, context.retry.read(lambda: backend.events(remote_id, last), backend=backend))
 
 
 def pull_metrics(row: JobRow, backend: Backend, context: Runtime) -> None:
@@ -57,7 +60,49 @@ def pull_metrics(row: JobRow, backend: Backend, context: Runtime) -> None:
     if remote_id is None or "metrics" not in backend.capabilities.abilities:
         return
     last = context.ledger.last_step(row.id)
-    context.ledger.add_metrics(row.id, context.retry.read(lambda: backend.metrics(remote_id, last), backend=backend))
+    with _or_kept(row, known=last is not None):
+        context.ledger.add_metrics(row.id, context.retry.read(lambda: backend.metrics(remote_id, last), backend=backend))
+
+
+def keep(row: JobRow, backend: Backend, context: Runtime) -> None:
+    """Take the events and metrics of a job that was attached, as far as they are told: one day its host may tell nothing any more."""
+    for pull in (pull_events, pull_metrics):
+        with suppress(AnytuneError):  # whoever asks for them is told
+            pull(row, backend, context)
+
+
+@contextmanager
+def _or_kept(row: JobRow, *, known: bool) -> Iterator[None]:
+    """Be content with what the ledger has of a job that ended, where its backend does not tell it any more."""
+    try:
+        yield
+    except BackendError as error:
+        if isinstance(error, Transient) or not known or not row.status.terminal:
+            raise
+
+
+def end_extras(row: JobRow, backend: Backend, context: Runtime, last: float | None) -> float | None:
+    """Cancel the second remote job of a row that was sent more than once: a create that was given up may take effect late.
+
+    Args:
+        row: The job; most were sent once, and nothing is asked of them.
+        backend: Who trains.
+        context: Ledger, retries and clock.
+        last: When this was done before, by the context's clock: it is done every ten minutes, and once the job has ended.
+
+    Returns:
+        When it was done last.
+    """
+    at = context.clock()
+    recent = last is not None and at - last < _SWEEP_S and not row.status.terminal
+    if row.fence < 2 or row.remote_id is None or recent:  # noqa: PLR2004 - the second send
+        return last
+    from anytune.ledger import sweep  # noqa: PLC0415 - SQLAlchemy is not needed to look at a job
+
+    with suppress(AnytuneError):  # the next look asks again
+        sweep(context.ledger, backend, retry=context.retry, only=row.id)
+        return at
+    return last
 
 
 def failure(row: JobRow, seen: Snapshot) -> JobFailed:

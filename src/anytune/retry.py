@@ -219,10 +219,10 @@ def _status(error: Exception) -> int | None:
 
 
 def _by_status(status: int, error: Exception, backend: str | None) -> AnytuneError:
-    text = f"HTTP {status}: {error}"
+    text = f"HTTP {status}: {_told(error)}"
     if status in {_UNAUTHORIZED, _FORBIDDEN}:
         return AuthError(
-            text, fix="Check the key and what it may do; `anytune doctor` shows which one is used.", backend=backend, raw=error
+            text, fix="Check the key and what it may do; `anytune doctor` shows which settings are read.", backend=backend, raw=error
         )
     if status == _NOT_FOUND:
         return NotFound(text, fix="Check the id, and that the key belongs to the same account.", backend=backend, raw=error)
@@ -231,6 +231,13 @@ def _by_status(status: int, error: Exception, backend: str | None) -> AnytuneErr
     if status in {_TIMEOUT, _CONFLICT} or status >= _SERVER:
         return Unreachable(text, fix="Try again later.", backend=backend, raw=error)
     return Rejected(text, fix="Correct what the message names.", backend=backend, raw=error)
+
+
+def _told(error: Exception) -> str:
+    """Give the host's own message, where the exception kept the body that it read; its text repeats the status."""
+    body = getattr(error, "body", None)
+    message = body.get("message") if isinstance(body, dict) else None
+    return message if isinstance(message, str) and message else str(error)
 
 
 def _by_kind(error: Exception, backend: str | None) -> AnytuneError:

@@ -24,18 +24,21 @@ report minutes (read 2026-11-22). An older one that is not found was deleted, or
 def look(row: DeploymentRow, backend: Backend, context: Runtime) -> RemoteDeployment:
     """Ask once where the model of a row answers: `ready`, or `starting` while a model that was just made does not answer yet.
 
+    It bills nothing by the hour on one's own machine and at hosts that the catalogue knows; of others that is not known.
+
     Raises:
         NotFound: No such model answers, and none of ours was just made.
         BackendError: The backend could not be asked.
     """
     model = ModelRef.model_validate(row.model)
+    hourly_usd = None if backend.catalog is None and not backend.capabilities.local else 0.0  # nobody knows what other hosts bill
     try:
         address = context.retry.read(lambda: backend.address(model), backend=backend)
     except NotFound as error:
         if not _just_made(row, context):
             raise
-        return RemoteDeployment(id=model.id, state="starting", hourly_usd=0.0, error=str(error))
-    return RemoteDeployment(id=model.id, state="ready", address=address, hourly_usd=0.0)
+        return RemoteDeployment(id=model.id, state="starting", hourly_usd=hourly_usd, error=str(error))
+    return RemoteDeployment(id=model.id, state="ready", address=address, hourly_usd=hourly_usd)
 
 
 def _just_made(row: DeploymentRow, context: Runtime) -> bool:

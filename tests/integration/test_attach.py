@@ -7,7 +7,7 @@ import json
 import pytest
 
 from anytune import FineTuneJob, TunedModel
-from anytune.errors import SubmitInDoubt
+from anytune.errors import SubmitInDoubt, Unreachable
 from anytune.retry import Retry
 from anytune.runtime import Runtime
 from anytune.testing import Fault, Faults, MemoryBackend
@@ -59,6 +59,18 @@ def test_a_row_in_doubt_is_not_given_to_a_job_of_another_ledger(runtimes):
     assert len(FineTuneJob.list(context=context)) == 2
 
 
+def test_a_job_attached_under_the_name_of_one_in_doubt_is_what_became_of_it(runtimes):
+    context, backend = runtimes(), MemoryBackend(faults=LOST)
+    with pytest.raises(SubmitInDoubt):
+        create(backend, context)
+    stripped = create(backend.reopened(), runtimes("other"), name="other")  # its tag says nothing of this ledger's row
+    (lost,) = FineTuneJob.list(context=context)
+    attached = FineTuneJob.attach(backend, stripped.remote_id, name="recipes", context=context)
+    assert (attached.id, attached.remote_id, attached.row.submit_state) == (lost.id, stripped.remote_id, "submitted")
+    assert create(backend.reopened(), context).id == lost.id
+    assert backend.calls["jobs"] == 2
+
+
 def test_an_attached_job_says_its_base_model_once_the_provider_does(runtimes):
     backend = MemoryBackend()
     remote_id = create(backend, runtimes()).remote_id
@@ -83,3 +95,25 @@ def test_a_model_that_comes_in_by_its_id_knows_the_base_that_the_id_names(runtim
 def test_a_base_model_that_is_given_is_kept(runtimes):
     tuned = TunedModel.from_id(MemoryBackend(), "ft:gpt-4.1-2025-04-14:acme::abc12345", base_model="mine", context=runtimes())
     assert tuned.base_model == "mine"
+
+
+@pytest.mark.parametrize("gone", ["unavailable", "auth"])
+def test_what_an_attached_job_told_stays_when_its_backend_tells_nothing_any_more(runtimes, gone):
+    context, backend = runtimes(), MemoryBackend()
+    made = create(backend, context)
+    made.wait(poll_s=0)
+    elsewhere = runtimes("elsewhere")
+    FineTuneJob.attach(backend, made.remote_id, name="found", context=elsewhere)
+    backend.faults = Faults(calls=(Fault(kind=gone, on="events", times=99), Fault(kind=gone, on="metrics", times=99)))
+    found = FineTuneJob.get("found", context=elsewhere)
+    assert len(found.events()) == len(context.ledger.events(made.id)) > 0
+    assert [metric.step for metric in found.metrics()] == [1, 2, 3, 4]
+
+
+def test_a_backend_that_cannot_be_reached_just_now_is_said(runtimes):
+    context, backend = runtimes(), MemoryBackend()
+    job = create(backend, context)
+    job.wait(poll_s=0)
+    backend.faults = Faults(calls=(Fault(kind="server_error", on="events", times=99),))
+    with pytest.raises(Unreachable):
+        job.events()

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anytune import errors
-from anytune.errors import AnytuneError, DataError, JobConflict, JobFailed, NotFound, RateLimited, Terminal, Transient, redact
+from anytune.errors import AnytuneError, DataError, JobConflict, JobFailed, NotFound, RateLimited, Terminal, Transient, hide, redact
 from anytune.values import Finding, Snapshot, Status
 
 CLASSES = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, AnytuneError)]
@@ -150,3 +150,22 @@ def test_a_key_never_survives_wherever_it_stands(before, key, after):
 @given(text=st.text(max_size=200))
 def test_redacting_twice_changes_nothing_more(text):
     assert redact(redact(text)) == redact(text)
+
+
+def test_what_was_hidden_is_replaced_whatever_its_shape():
+    key = "c4naryKeyOfNoShape0123456789"
+    hide(key)
+    error = AnytuneError(f"401 for {key}!", raw={"echo": key})
+    assert key not in f"{error} {error.raw}"
+
+
+def test_a_short_word_is_not_hidden_since_ordinary_texts_have_it():
+    hide("not-needed")
+    assert redact("a fix is not-needed here") == "a fix is not-needed here"
+
+
+def test_old_tokens_make_room_for_new_ones():
+    for number in range(200):
+        hide(f"token-of-one-hour-{number:04d}")
+    assert redact("token-of-one-hour-0199") == "[redacted]"
+    assert redact("token-of-one-hour-0000") == "token-of-one-hour-0000"

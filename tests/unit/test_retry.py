@@ -136,6 +136,12 @@ def test_a_vendors_exception_becomes_ours(error: Exception, ours: type[BackendEr
     assert found.fix
 
 
+def test_a_status_is_told_once() -> None:
+    error = Status(404)
+    error.body = {"message": "There is no such deployment."}  # type: ignore[attr-defined]
+    assert translated(error, None).message == "HTTP 404: There is no such deployment."
+
+
 def test_broken_json_is_a_malformed_reply() -> None:
     import json
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 from ulid import ULID
 
+from anytune.backend import RemoteJob
 from anytune.errors import ConfigError, JobConflict, JobFailed
-from anytune.ledger import jobs, tables
+from anytune.ledger import jobs, tables, transitions
 from anytune.spec import outcome
 from anytune.values import Snapshot, Status, Value
 
@@ -118,13 +119,19 @@ def claim(connection: Connection, wanted: Claim, ledger: str, *, new_attempt: bo
 
 
 def attach(connection: Connection, ledger: str, snapshot: Snapshot, *, remote_id: str, now: datetime, **key: Any) -> JobRow:
-    """Take in a remote job that anytune did not create; the same one again gives the same row."""
+    """Take in a remote job that anytune did not create; the same one again gives the same row.
+
+    Under the name of a job that is in doubt it is the answer to that doubt: somebody looked, where no listing could tell.
+    """
     table = tables.jobs
     same = (table.c.backend == key["backend"]) & (table.c.account == key["account"]) & (table.c.remote_id == remote_id)
     known = connection.execute(table.select().where(same)).one_or_none()
     if known is not None:
         return jobs.observe(connection, known.id, ledger, snapshot, now=now)
     taken = jobs.latest(connection, ledger, backend=key["backend"], account=key["account"], name=key["name"])
+    if taken is not None and taken.submit_state == "in_doubt" and not taken.status.terminal:
+        transitions.take(connection, taken, RemoteJob(id=remote_id, status=snapshot.status), now=now)
+        return jobs.observe(connection, taken.id, ledger, snapshot, now=now)
     if taken is not None:
         raise ConfigError(
             f"The name {taken.name!r} is taken by job {taken.id} at {taken.backend}, so {remote_id} cannot be attached under it.",

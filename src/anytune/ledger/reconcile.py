@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
-from anytune.backend import Order
+from anytune.backend import Order, RemoteFile
 from anytune.errors import AnytuneError, SubmitInDoubt, Transient
 from anytune.ledger import transitions
 from anytune.spec import TrainingSpec
@@ -16,7 +16,7 @@ from anytune.values import Status
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from anytune.backend import Backend, Found, RemoteFile, RemoteJob
+    from anytune.backend import Backend, Found, RemoteJob
     from anytune.ledger.rows import JobRow
     from anytune.ledger.store import Ledger
     from anytune.retry import Retry
@@ -32,6 +32,10 @@ _LONGEST_PAUSE_S = 10.0
 _PAUSE_AFTER_A_CUT_S = 1.0
 _HASH_PREFIX = 16
 """Fewest characters of a hash that a tag may be cut to."""
+_LATER = (
+    "Run the same script later, with the key that it was sent with: a key of another project does not see its jobs. "
+    "If you see the job there yourself, say so: `anytune jobs attach BACKEND ID --name NAME`."
+)
 
 _log = logging.getLogger(__name__)
 
@@ -53,9 +57,17 @@ def order_of(row: JobRow, files: dict[str, RemoteFile] | None = None) -> Order:
 
 
 def files_of(ledger: Ledger, row: JobRow) -> dict[str, RemoteFile]:
-    """Give the files of a row that the ledger knows at its backend, by role: `find` may tell a job by what it was trained on."""
-    held = {role: ledger.remote_file(row.backend, row.account, file.sha256) for role, file in row.data.items()}
-    return {role: file for role, file in held.items() if file is not None}
+    """Give the files of a row, by role: `find` may tell a job by what it was trained on.
+
+    Those that the row was sent with, where that is written down: the same bytes may have been sent anew since, with a key of another
+    project, and that this key sees the new file says nothing of the project that the job is in.
+    """
+    known = row.sender.files if row.sender is not None else {}
+    sent = {
+        role: RemoteFile(id=known[role], sha256=file.sha256, size_bytes=file.size_bytes) for role, file in row.data.items() if role in known
+    }
+    held = {role: ledger.remote_file(row.backend, row.account, file.sha256) for role, file in row.data.items() if role not in sent}
+    return sent | {role: file for role, file in held.items() if file is not None}
 
 
 @dataclass
@@ -96,7 +108,7 @@ class Reconciliation:
             empty = empty + 1 if settled and found.complete else 0
             if empty < _EMPTY_LISTINGS:
                 if self.clock() - began > settle_s + self.patience_s:
-                    raise self._in_doubt(row, "the provider's listing stayed incomplete", fix="Run the same script later.")
+                    raise self._in_doubt(row, "the provider's listing stayed incomplete", fix=_LATER)
                 self.sleep(self._pause(settle_s, sent, found))
         if policy == "reconcile_then_ask":
             raise self._in_doubt(row, "no such job is listed", fix='Run it with on_in_doubt="reconcile_then_resend" to send it again.')
@@ -113,7 +125,7 @@ class Reconciliation:
         if ours:
             return self.adopt(row, ours)
         if not found.complete:
-            raise self._in_doubt(row, "the provider's listing was incomplete", fix="Run the same script later.")
+            raise self._in_doubt(row, "the provider's listing was incomplete", fix=_LATER)
         return self._released(row)
 
     def adopt(self, row: JobRow, found: list[RemoteJob]) -> JobRow:
@@ -159,7 +171,7 @@ class Reconciliation:
         )
 
 
-def sweep(ledger: Ledger, backend: Backend, *, retry: Retry, within_s: float = 86_400.0) -> list[str]:
+def sweep(ledger: Ledger, backend: Backend, *, retry: Retry, within_s: float = 86_400.0, only: str | None = None) -> list[str]:
     """Cancel remote jobs that a late create left beside the adopted one: a listing may lag by more than it promised.
 
     Args:
@@ -167,13 +179,14 @@ def sweep(ledger: Ledger, backend: Backend, *, retry: Retry, within_s: float = 8
         backend: Whose jobs are looked at; only those that carry the tag of a row are ever touched.
         retry: The retry layer.
         within_s: How far back to look, in seconds since a row was sent.
+        only: Look at the job of this id alone.
 
     Returns:
         The remote ids that were cancelled.
     """
     oldest = ledger.clock() - timedelta(seconds=within_s)
     cancelled: list[str] = []
-    for row in ledger.jobs(backend=backend.name):
+    for row in ledger.jobs(backend=backend.name) if only is None else [ledger.job(only)]:
         if row.account != backend.account or row.remote_id is None or row.sent_at is None or row.sent_at < oldest:
             continue
         order = order_of(row, files_of(ledger, row))

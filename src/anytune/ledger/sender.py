@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from uuid import uuid4
 
 import psutil
+from pydantic import Field
 
 from anytune.paths import host
 from anytune.values import Value
@@ -35,6 +36,7 @@ class Sender(Value):
         started: When it started, in the kernel's own count: guards against a pid that was used again.
         act: Tells two acts of one process apart.
         monotonic_s: Seconds on the machine's monotonic clock when it began to send; comparable within one boot, and deaf to clock jumps.
+        files: Of a job that is sent: the provider's ids of its files, by role.
     """
 
     host: str
@@ -44,6 +46,7 @@ class Sender(Value):
     started: str
     act: str
     monotonic_s: float
+    files: dict[str, str] = Field(default_factory=dict)
 
     def same_boot(self) -> bool:
         """Tell whether this machine has been up since, so that monotonic times compare."""

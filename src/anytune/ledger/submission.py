@@ -9,7 +9,7 @@ intent ──uploads, CAS──▶ sending ──one create──▶ submitted
 
 Every arrow is a durable write, made before the network call that it announces. A reply that was lost is never answered by a second
 create, only by looking (`reconcile`). "Effectively": the settle window that a backend declares is the whole safety argument. Where a
-listing lags by more, `sweep` finds the second job and cancels it.
+listing lags by more, `sweep` finds the second job and cancels it; every look at a job that was sent more than once does it.
 """
 
 from __future__ import annotations
@@ -151,7 +151,8 @@ class _Submission:
         except DEFINITE as error:
             self._reject(row, error)
             raise error.at(job_id=row.id) from None
-        with sending(self.clock) as sender:
+        with sending(self.clock) as act:
+            sender = act.model_copy(update={"files": {role: file.id for role, file in files.items()}})
             with self.ledger.database.write() as connection:
                 sent = transitions.start(connection, row, sender, now=self.ledger.clock())
             return None if sent is None else self._create(sent, order, uploads.reused)

@@ -110,8 +110,8 @@ def test_what_cannot_hold_a_ledger_is_refused(url):
         Ledger.open(url)
 
 
-def test_a_password_in_the_url_is_not_shown():
-    database = open_database("sqlite:///x.db") if not _psycopg() else open_database("postgresql://me:hunter2@127.0.0.1:1/none")
+def test_a_password_in_the_url_is_not_shown(tmp_path):
+    database = open_database(f"sqlite:///{tmp_path}/x.db") if not _psycopg() else open_database("postgresql://me:hunter2@127.0.0.1:1/none")
     assert "hunter2" not in database.place
     database.close()
 
