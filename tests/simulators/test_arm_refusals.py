@@ -136,6 +136,12 @@ def test_who_may_not_write_is_told_which_action(azure, arm):
     assert arm.names() == []
 
 
+@pytest.mark.parametrize(("on", "name"), [("PUT /arm/deployments/{name}", "deployment_not_fond"), ("GET /files", "request_conflict")])
+def test_a_refusal_of_the_other_plane_or_of_none_is_refused(azure, on, name):
+    with pytest.raises(ValueError, match=f"no error '{name}'"):
+        azure.faults = WireFaults(calls=(WireFault(kind="refuse", name=name, on=on),))
+
+
 def test_throttling_names_the_seconds_to_wait(azure):
     azure.faults = WireFaults(calls=(WireFault(kind="refuse", name="too_many_requests", on="PUT /arm/deployments/{name}"),))
     refused = ask(azure, "PUT", json=wanted())

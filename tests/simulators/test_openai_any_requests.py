@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from anytune.testing.simulators.errors import Refusal
@@ -119,6 +119,10 @@ def refusal_of(order):
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(order=ORDERS)
+@example(order={"model": MINI, "training_file": "file-1", "method": None})
+@example(order={"model": MINI, "training_file": "file-1", "hyperparameters": None})
+@example(order={"model": MINI, "training_file": "file-1", "method": {"type": "dpo", "dpo": None}})
+@example(order={"model": MINI, "training_file": "file-1", "method": {"type": "dpo", "dpo": {"hyperparameters": None}}})
 def test_no_order_is_taken_that_the_contract_refuses(contract, order):
     error = refusal_of(order)
     name, value = ("CreateFineTuningJobRequest", order) if error is None else ("ErrorResponse", {"error": error})

@@ -89,10 +89,14 @@ def test_each_named_error_reaches_the_client_as_it_is_written(connect, contract,
     assert {key: error.response.headers[key] for key in expected.headers} == dict(expected.headers)
 
 
-def test_an_error_without_a_name_says_which_names_there_are(connect):
-    _, client = connect(faults=faults("refuse", on="*", name="rate-limit"))
-    with pytest.raises(openai.InternalServerError, match=r"has no error .rate-limit.; it has: .*rate_limit"):
-        client.models.list()
+def test_a_refusal_that_the_provider_does_not_have_is_refused_with_those_that_it_has(start):
+    wrong, said = faults("refuse", on="*", name="rate-limit"), r"no error .rate-limit. for .\*.; there is: .*rate_limit"
+    with pytest.raises(ValueError, match=said):
+        start(faults=wrong)
+    provider = start()
+    with pytest.raises(ValueError, match=said):
+        provider.faults = wrong
+    assert provider.faults.calls == ()
 
 
 @pytest.mark.parametrize(
@@ -270,3 +274,28 @@ def test_an_error_is_worded_for_the_request_whatever_its_body_holds(connect):
     _, client = connect(faults=faults("refuse", on="POST /chat/completions", name="model_not_found"))
     with pytest.raises(openai.NotFoundError, match="The model `basil` does not exist"):
         client.chat.completions.create(model="basil", messages=[], extra_body={"name": "n", "key": "k", "organization": "o"})
+
+
+def test_the_wait_that_a_fault_asks_for_is_the_only_one(connect, order):
+    _, client = connect(faults=faults("refuse", name="rate_limit", headers={"retry-after": "7"}))
+    with pytest.raises(openai.RateLimitError) as refused:
+        order(client)
+    assert refused.value.response.headers["retry-after"] == "7"
+    assert "retry-after-ms" not in refused.value.response.headers
+
+
+def test_a_path_without_the_version_is_not_found(connect):
+    provider, client = connect()
+    with client.with_options(base_url=provider.url) as astray, pytest.raises(openai.NotFoundError, match="Invalid URL"):
+        astray.models.list()
+
+
+def test_a_port_that_is_used_again_gives_other_ids(start, rows):
+    ids, port = [], 0
+    for _ in range(3):
+        provider = start(port=port)
+        port = int(provider.url.rpartition(":")[2])
+        with openai.OpenAI(base_url=provider.base_url, api_key=provider.api_key) as client:
+            ids.append(client.files.create(file=("train.jsonl", rows.lines(rows.chat())), purpose="fine-tune").id)
+        provider.close()
+    assert len(set(ids)) == 3

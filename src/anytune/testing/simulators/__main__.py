@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from pathlib import Path  # noqa: TC003 - Typer reads annotations when it runs
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 import yaml
@@ -32,11 +32,35 @@ def main(
     stop = threading.Event()
     for kind in (signal.SIGINT, signal.SIGTERM):
         signal.signal(kind, lambda *_: stop.set())
-    with _started(provider, profile, _read(faults), port) as simulator:
+    try:
+        started = _started(provider, profile, _read(faults), port)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    with started as simulator:
+        _checked(simulator)
         typer.echo(f"base_url  {simulator.base_url}\napi_key   {simulator.api_key}")
         for name, value in simulator.told().items():
             typer.echo(f"{name:<9} {value}")
+        for name, value in _variables(simulator).items():
+            typer.echo(f"export {name}={value}")
         stop.wait()
+
+
+def _variables(simulator: TuningSimulator) -> dict[str, str]:
+    """Give what anytune reads from the environment to speak to it."""
+    told = simulator.told()
+    if "resource" not in told:
+        return {"OPENAI_BASE_URL": simulator.base_url, "OPENAI_API_KEY": simulator.api_key}
+    _, _, subscription, _, group, *_, account = told["resource"].split("/")
+    return {
+        "AZURE_OPENAI_ENDPOINT": told["endpoint"],
+        "AZURE_OPENAI_API_KEY": simulator.api_key,
+        "AZURE_ARM_URL": told["arm_url"],
+        "AZURE_ARM_TOKEN": told["token"],
+        "AZURE_SUBSCRIPTION_ID": subscription,
+        "AZURE_RESOURCE_GROUP": group,
+        "AZURE_OPENAI_ACCOUNT": account,
+    }
 
 
 def _started(provider: str, profile: Profile, faults: WireFaults, port: int) -> TuningSimulator:
@@ -49,13 +73,28 @@ def _started(provider: str, profile: Profile, faults: WireFaults, port: int) -> 
     return OpenAISimulator(profile=profile, faults=faults, port=port)
 
 
+def _checked(simulator: TuningSimulator) -> None:
+    """Refuse faults of requests that no client can make here: they would never happen, and a test of them would pass."""
+    known = sorted({f"{method} {template}" for methods, template, _ in simulator.routes for method in methods.split("|")} | {"*"})
+    for fault in simulator.faults.calls:
+        if fault.on not in known:
+            raise typer.BadParameter(f"No request is called {fault.on!r}; there is: {', '.join(known)}.")
+
+
 def _read(path: Path | None) -> WireFaults:
     if path is None:
         return WireFaults()
     try:
-        return TypeAdapter(WireFaults).validate_python(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
+        return TypeAdapter(WireFaults).validate_python(_on(yaml.safe_load(path.read_text(encoding="utf-8"))) or {})
     except (yaml.YAMLError, ValidationError) as error:
         raise typer.BadParameter(f"{path}: {error}") from None
+
+
+def _on(read: Any) -> Any:
+    """Take the key `on` as it was written: YAML 1.1 reads the bare word as true."""
+    if isinstance(read, dict):
+        return {"on" if key is True else key: _on(value) for key, value in read.items()}
+    return [_on(value) for value in read] if isinstance(read, list) else read
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from anytune.testing.life import Life
 from anytune.testing.simulators import course
 from anytune.testing.simulators.arm import ArmPlane
+from anytune.testing.simulators.arm_errors import ARM_REFUSALS
 from anytune.testing.simulators.arm_records import PROVISIONING, Deployment, Operation
 from anytune.testing.simulators.azure_dialect import AZURE_AS_OBSERVED, AZURE_BASES, AZURE_SPEC, AzureJobOrder, AzureLimits
 from anytune.testing.simulators.azure_errors import AZURE_ERRORS, azure_reply, job_code
@@ -19,7 +20,7 @@ from anytune.testing.simulators.service import Reply
 from anytune.testing.simulators.state import JobRecord, ModelRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from werkzeug.wrappers import Request
 
@@ -204,6 +205,10 @@ class AzureSimulator(ArmPlane, TuningSimulator):
     def refuse(self, name: str, **values: Any) -> Refusal:
         """Make the named error, to be raised."""
         return Refusal(AZURE_ERRORS[name].filled(values)) if name in AZURE_ERRORS else super().refuse(name, **values)
+
+    def refusals(self, on: str) -> Collection[str]:
+        """Name the errors that a fault may name, by the plane; ARM answers to a data plane's name of `*` that it breaks."""
+        return ARM_REFUSALS if " /arm" in on else {*super().refusals(on), *AZURE_ERRORS}
 
     def refusal(self, name: str, request: Request) -> Reply:
         """Give the named error of the plane that the request is for."""

@@ -93,8 +93,7 @@ class AzureJobOrder(JobOrder):
         """Read -1 as `auto`, and take the settings that only Azure has."""
         if not isinstance(body, dict):
             return body
-        said = dict(body)
-        said["hyperparameters"] = _plain(said.get("hyperparameters"))
+        said = {name: _plain(value) if name == "hyperparameters" else value for name, value in body.items()}
         method = said.get("method")
         if isinstance(method, dict):
             said["method"] = {

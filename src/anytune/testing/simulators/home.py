@@ -19,7 +19,7 @@ from anytune.testing.simulators.service import Reply, Service, json_of
 from anytune.testing.simulators.state import World
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from werkzeug.wrappers import Request
 
@@ -77,7 +77,8 @@ class Home(Service):
         self.keys = {api_key: "default"}
         self.api_key = api_key
         self.world = World()
-        self._random = random.Random(f"{type(self).__name__} {port}")  # noqa: S311 - ids of a simulation, the same in every run
+        # The same ids in every run, but for a port that is used again: a ledger would take the new jobs there for the old ones.
+        self._random = random.Random(None if port else f"{type(self).__name__} {port}")  # noqa: S311 - ids of a simulation
         super().__init__(faults=faults, clock=clock, port=port)
 
     @property
@@ -116,12 +117,12 @@ class Home(Service):
                 return self.error_reply(ApiError(broken.code or 400, broken.description or "The request cannot be read."))
             return reply
 
+    def refusals(self, on: str) -> Collection[str]:  # noqa: ARG002 - for providers with several planes
+        """Name the errors that a fault may name: those of `anytune.testing.simulators.errors`."""
+        return ERRORS
+
     def refusal(self, name: str, request: Request) -> Reply:
         """Give the named error, with what is known of the request in its places."""
-        if name not in ERRORS:
-            return self.error_reply(
-                ApiError(500, f"The simulator has no error {name!r}; it has: {', '.join(sorted(ERRORS))}.", "server_error")
-            )
         body = json_of(request)
         known = {key: value for key, value in body.items() if isinstance(value, str)} if isinstance(body, dict) else {}
         values = {"model": "gpt-4.1-mini-2025-04-14", "key": self.key_of(request), "organization": self.organization}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
 from anytune.data.graders import LabelModel, Multi, Python, ScoreModel, StringCheck, TextSimilarity
 from anytune.testing.simulators.errors import Refusal, error_of
@@ -28,6 +29,14 @@ class Order(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
+def _object(value: object) -> object:
+    """Refuse null where something may be left out: the published contract tells the two apart."""
+    if value is None:
+        raise PydanticCustomError("object_type", "None is not of type 'object'")
+    return value
+
+
+_NotNull = BeforeValidator(_object)
 Auto = Literal["auto"]
 Whole = Annotated[int, Field(ge=1)]
 
@@ -75,9 +84,9 @@ class Method(Order):
     """How to train, with the settings of that way only."""
 
     type: Literal["supervised", "dpo", "reinforcement"]
-    supervised: _Supervised | None = None
-    dpo: _Preference | None = None
-    reinforcement: _Reinforcement | None = None
+    supervised: Annotated[_Supervised | None, _NotNull] = None
+    dpo: Annotated[_Preference | None, _NotNull] = None
+    reinforcement: Annotated[_Reinforcement | None, _NotNull] = None
 
 
 class _Wandb(Order):
@@ -104,8 +113,8 @@ class JobOrder(Order):
     model: str
     training_file: str
     validation_file: str | None = None
-    method: Method | None = None
-    hyperparameters: _Hyperparameters | None = None
+    method: Annotated[Method | None, _NotNull] = None
+    hyperparameters: Annotated[_Hyperparameters | None, _NotNull] = None
     suffix: Annotated[str, Field(min_length=1, max_length=64)] | None = None
     seed: Annotated[int, Field(ge=0, le=2147483647)] | None = None
     integrations: Annotated[list[_Integration], Field(max_length=5)] | None = None

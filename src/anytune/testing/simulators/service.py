@@ -20,7 +20,7 @@ from werkzeug.wrappers import Request, Response
 from anytune.testing.simulators.faults import WireFault, WireFaults
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
 __all__ = ["Asked", "Reply", "Service", "json_of"]
 
@@ -68,6 +68,9 @@ class Service:
         clock: Gives seconds since 1970.
         port: 0 takes a free one.
 
+    Raises:
+        ValueError: `faults`, now or later, names an error that this provider does not have.
+
     Attributes:
         routes: `(methods, template, name of the method that answers)`; in templates `{id}` is a part of the path, `{id:path}` several.
         prefix: What stands before every template.
@@ -80,7 +83,7 @@ class Service:
         self, *, faults: WireFaults | Mapping[str, Any] | None = None, clock: Callable[[], float] = time.time, port: int = 0
     ) -> None:
         """Bind a port of loopback and start to answer."""
-        self.faults = TypeAdapter(WireFaults).validate_python(faults or WireFaults())
+        self.faults = TypeAdapter(WireFaults).validate_python(faults or WireFaults())  # refused before a port is bound
         self.clock = clock
         self.requests: list[Asked] = []
         self.lock = threading.RLock()
@@ -93,6 +96,19 @@ class Service:
         self._server.daemon_threads = True  # type: ignore[attr-defined]  # socketserver's, which make_server's result mixes in
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), name=type(self).__name__, daemon=True)
         self._thread.start()
+
+    @property
+    def faults(self) -> WireFaults:
+        """What goes wrong; a `refuse` with a name that this provider does not have is itself refused (`ValueError`)."""
+        return self._faults
+
+    @faults.setter
+    def faults(self, faults: WireFaults) -> None:
+        for fault in faults.calls:
+            known = self.refusals(fault.on)
+            if fault.kind == "refuse" and fault.name not in known:
+                raise ValueError(f"There is no error {fault.name!r} for {fault.on!r}; there is: {', '.join(sorted(known))}.")
+        self._faults = faults
 
     @property
     def url(self) -> str:
@@ -121,6 +137,10 @@ class Service:
         """Stop."""
         self.close()
 
+    def refusals(self, on: str) -> Collection[str]:
+        """Name the errors that `WireFault(kind="refuse")` may name on a route, or on all (`*`)."""
+        raise NotImplementedError
+
     def refusal(self, name: str, request: Request) -> Reply:
         """Give the named error as this provider words it."""
         raise NotImplementedError
@@ -131,7 +151,7 @@ class Service:
 
     def within(self, path: str) -> str:
         """Give the part of a path that the templates of `routes` describe."""
-        return path.removeprefix(self.prefix)
+        return path.removeprefix(self.prefix) if path.startswith(f"{self.prefix}/") else f"/elsewhere{path}"
 
     def handled(self, endpoint: str, request: Request, values: Mapping[str, Any]) -> Reply:
         """Let one request take effect: call the method that answers it, alone."""
@@ -217,7 +237,11 @@ class Service:
                 return work()
 
     def _made(self, reply: Reply, fault: WireFault | None) -> Response:
-        headers = {**self.trace(), **reply.headers, **(fault.headers if fault else {})}
+        given = fault.headers if fault else {}
+        known = {**self.trace(), **reply.headers}
+        if "retry-after" in given:  # clients believe the other word first
+            known.pop("retry-after-ms", None)
+        headers = {**known, **given}
         if isinstance(reply.body, (bytes, type(None))) or not isinstance(reply.body, (dict, list, str)):
             return Response(reply.body, status=reply.status, headers=headers)
         return Response(json.dumps(reply.body), status=reply.status, headers={"Content-Type": "application/json", **headers})
