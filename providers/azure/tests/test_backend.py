@@ -94,7 +94,7 @@ def test_a_deployment_answers_under_its_name(backend_for, sim, trained, order, u
     backend = backend_for()
     model = trained(backend)
     host = until(backend, backend.deploy(order(model=model.id, sku="developertier")).id, "ready")
-    assert (host.address.base_url, host.address.model, host.hourly_usd) == (sim.base_url, host.id, 0.0)
+    assert (host.address.base_url, f"{sim.resource}/{host.address.model}", host.hourly_usd) == (sim.base_url, host.id, 0.0)
     with Endpoint(host.address) as endpoint:
         assert endpoint.chat("3 cups of rice") == "rice 3"
     with pytest.raises(openai.NotFoundError):
@@ -129,9 +129,10 @@ def test_a_model_with_a_deployment_cannot_be_deleted_and_the_deployment_is_named
     backend = backend_for()
     model = trained(backend)
     host = until(backend, backend.deploy(order(model=model.id)).id, "ready")
-    with pytest.raises(Rejected, match=f"deployed as {host.id}") as caught:
+    name = host.address.model
+    with pytest.raises(Rejected, match=f"deployed as {name}") as caught:
         backend.delete_model(model)
-    assert f"anytune deployments stop {host.id}" in caught.value.fix
+    assert f"anytune deployments stop {name}" in caught.value.fix
     backend.undeploy(host.id)
     until(backend, host.id, "gone")
     backend.delete_model(model)
@@ -172,9 +173,9 @@ def test_microsofts_management_client_sees_the_same_deployment(backend_for, sim,
     backend, mine = backend_for(), order(sku="globalstandard", capacity=3)
     host = until(backend, backend.deploy(mine).id, "ready")
     with CognitiveServicesManagementClient(sim.credential(), sim.subscription_id, base_url=sim.arm_url) as client:
-        where = (sim.resource_group, sim.resource, host.id)
+        where = (sim.resource_group, *host.id.split("/"))
         seen = client.deployments.get(*where, enforce_https=False)
-        assert (seen.name, seen.sku.name.lower(), seen.sku.capacity) == (host.id, "globalstandard", 3)
+        assert (seen.name, seen.sku.name.lower(), seen.sku.capacity) == (host.address.model, "globalstandard", 3)
         assert (seen.properties.model.name, seen.properties.model.version) == (mine.model.id, "1")
         assert seen.tags == {"anytune_ref": mine.ref, "anytune_name": "recipes", "anytune_ttl_s": "600"}
         client.deployments.begin_delete(*where, enforce_https=False, polling_interval=0.01).result(timeout=10)

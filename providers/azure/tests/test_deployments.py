@@ -7,7 +7,7 @@ from azure.mgmt.cognitiveservices.models import DeploymentProvisioningState
 
 from anytune.errors import ConfigError, QuotaExceeded, Rejected, Unreachable
 from anytune.testing import Life, WireFault
-from anytune_azure.deployments import STATES, named, state_of
+from anytune_azure.deployments import STATES, named, settled, state_of
 
 PUT, DELETE = "PUT /arm/deployments/{name}", "DELETE /arm/deployments/{name}"
 MEANT = {
@@ -130,6 +130,72 @@ def test_a_deployment_is_asked_once_whether_it_answers(hosts, order, until, prob
     assert probe.asked == [host.id]
 
 
+@pytest.fixture
+def aged(sim):
+    """Let a deployment have stood for a day."""
+
+    def age(name):
+        one = sim.deployments[name]
+        one.created_at, one.changed_at = one.created_at - 86_400.0, one.changed_at - 86_400.0
+
+    return age
+
+
+def test_a_deployment_of_yesterday_is_not_asked_by_the_next_program(sim, hosts_for, order, until, probe, aged):
+    host = until(hosts_for(), hosts_for().deploy(order()).id, "ready")
+    probe.asked.clear()
+    aged(host.id)
+    seen = hosts_for().poll(host.id)
+    assert (seen.state, seen.address.model) == ("ready", host.id)
+    assert probe.asked == []
+
+
+def test_a_new_deployment_is_asked_by_the_next_program(hosts_for, order, until, probe):
+    host = until(hosts_for(), hosts_for().deploy(order()).id, "ready")
+    assert hosts_for().poll(host.id).state == "ready"
+    assert probe.asked == [host.id] * 2
+
+
+def test_a_deployment_that_was_made_here_is_asked_however_old_azure_says_it_is(hosts, order, until, probe, aged):
+    host = hosts.deploy(order())
+    aged(host.id)
+    until(hosts, host.id, "ready")
+    assert probe.asked == [host.id]
+
+
+def test_a_deployment_that_was_silent_is_asked_until_it_answers_however_old_it_grows(hosts_for, order, until, probe, aged):
+    name = hosts_for().deploy(order()).id
+    probe.answers = False
+    watching = hosts_for()
+    while not probe.asked:
+        assert watching.poll(name).state == "starting"
+    aged(name)
+    assert watching.poll(name).state == "starting"
+    probe.answers = True
+    assert watching.poll(name).state == "ready"
+
+
+OLD, NEW = "2026-11-20T08:00:00.1234567Z", "2999-01-01T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("times", "known"),
+    [
+        ({"createdAt": OLD, "lastModifiedAt": OLD}, True),
+        ({"createdAt": OLD}, True),
+        ({"createdAt": "2026-11-20T08:00:00"}, True),
+        ({"createdAt": OLD, "lastModifiedAt": NEW}, False),
+        ({"createdAt": NEW}, False),
+        ({"createdAt": "yesterday"}, False),
+        ({"createdAt": 1_795_000_000}, False),
+        ({}, False),
+        (None, False),
+    ],
+)
+def test_only_a_time_that_is_long_past_speaks_for_a_deployment(times, known):
+    assert settled({"systemData": times}) is known
+
+
 def test_a_deployment_that_does_not_answer_yet_is_starting_and_costs(hosts, order, until, probe):
     probe.answers = False
     host = hosts.deploy(order(sku="standard"))
@@ -248,3 +314,10 @@ def test_a_probe_that_is_refused_is_not_hidden(hosts_for, order, until):
     host = hosts.deploy(order())
     with pytest.raises(PermissionError):
         until(hosts, host.id, "ready")
+
+
+def test_no_developer_deployment_is_promised_for_longer_than_a_day(sim, hosts, order):
+    two_days = order(sku="developertier").model_copy(update={"ttl_s": 172_800.0})
+    with pytest.raises(ConfigError, match="24 hours"):
+        hosts.deploy(two_days)
+    assert sim.count(PUT) == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import pickle
 import time
 from typing import NamedTuple
@@ -11,7 +12,7 @@ from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError
 from azure.identity import CredentialUnavailableError
 
 from anytune.errors import AuthError, ConfigError, Unreachable
-from anytune_azure.identity import ARM_SCOPE, DATA_SCOPE, identity
+from anytune_azure.identity import ARM_SCOPE, DATA_SCOPE, _credential, identity
 
 
 class Token(NamedTuple):
@@ -119,3 +120,8 @@ def test_without_anything_azure_identity_logs_in(monkeypatch):
     monkeypatch.setenv("AZURE_TOKEN_CREDENTIALS", "EnvironmentCredential")
     with pytest.raises(AuthError, match="az login"):
         identity(DATA_SCOPE, setting="token").token()
+
+
+def test_what_the_default_credential_tried_is_not_printed_beside_our_error():
+    _credential()
+    assert any(isinstance(handler, logging.NullHandler) for handler in logging.getLogger("azure").handlers)

@@ -99,3 +99,13 @@ def test_a_rate_limit_of_the_data_plane_is_raised_and_the_next_run_sends_again(b
         bench.create()
     job = bench.create(context=bench.fresh())
     assert [one.id for one in bench.sim.jobs] == [job.remote_id]
+
+
+@pytest.mark.parametrize("hours", [-5, -1, 1])
+def test_clocks_that_are_hours_apart_make_no_second_job(bench_of, hours):
+    """The job shows nothing of ours while it runs, and by the host's clock it is older than the order."""
+    bench = bench_of("as_observed", shows_suffix=False, tick_s=1e6)
+    bench.sim.faults = WireFaults(clock_skew_s=hours * 3600.0, calls=(WireFault(kind="drop_reply", on=CREATE),))
+    with pytest.raises(SubmitInDoubt):
+        bench.create()
+    assert bench.sim.count(CREATE) == 1

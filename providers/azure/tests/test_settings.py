@@ -30,6 +30,20 @@ def test_the_endpoint_is_taken_however_the_portal_shows_it(written):
     assert found.host == "recipes.openai.azure.com"
 
 
+@pytest.mark.parametrize("written", ["https://Recipes.OpenAI.azure.com", "https://recipes.openai.azure.com:443/"])
+def test_one_resource_is_one_account_however_it_is_written(written):
+    assert settings(endpoint=written, api_key="key").host == "recipes.openai.azure.com"
+
+
+@pytest.mark.parametrize("domain", ["openai.azure.com", "cognitiveservices.azure.com", "services.ai.azure.com"])
+def test_the_several_hosts_of_one_resource_are_one_account(domain):
+    assert settings(endpoint=f"https://recipes.{domain}", api_key="key").account == "recipes.openai.azure.com"
+
+
+def test_a_gateway_is_an_account_of_its_own():
+    assert settings(endpoint="https://gateway.example.com/azure/", api_key="key").account == "gateway.example.com"
+
+
 @pytest.mark.parametrize("written", ["https://gateway.example.com/azure/", "https://gateway.example.com/azure/openai/v1"])
 def test_a_gateways_own_path_is_kept(written):
     assert settings(endpoint=written, api_key="key").base_url == "https://gateway.example.com/azure/openai/v1"

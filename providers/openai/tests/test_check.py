@@ -7,7 +7,7 @@ import pytest
 from anytune.spec import DPO, SFT, TrainingSpec
 from anytune.testing import WireFault, WireFaults
 from anytune_openai import OpenAIBackend
-from anytune_openai.check import limits
+from anytune_openai.check import clear_text, limits
 
 MODEL = "gpt-4.1-mini-2025-04-14"
 
@@ -112,3 +112,10 @@ def test_wandb_without_a_project_is_an_error_and_other_trackers_are_lost(backend
     ready = backend_on(sim, integrations={"wandb": {"project": "recipes"}})
     assert codes(ready.check(wanted, [train])) == {"lost": "warning"}
     assert codes(ready.check(wanted.model_copy(update={"strict": True}), [train])) == {"lost": "error"}
+
+
+def test_an_address_in_clear_text_is_warned_of_unless_it_is_this_machine():
+    (found,) = clear_text("http://box.lan:8000/v1")
+    assert (found.severity, found.code) == ("warning", "clear-text")
+    assert "box.lan" in found.message
+    assert clear_text("https://box.lan:8000/v1") == clear_text("http://127.0.0.1:8000/v1") == []

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -52,7 +54,7 @@ def shell(tmp_path, chats, sim):
 def test_preflight_says_that_it_is_ready_and_makes_nothing(shell, sim):
     done = shell.good("preflight", "recipes.yaml")
     assert done.stdout == "ready to run\n"
-    assert done.stderr == ""
+    assert done.stderr.endswith("no price is known for this run\n")
     assert [one.route for one in sim.requests if not one.route.startswith("GET ")] == []
 
 
@@ -68,7 +70,7 @@ def test_a_spec_becomes_a_model_that_answers(shell, sim):
     assert again.stdout == ran.stdout
     assert sim.count(CREATE) == 1
     deployed = shell.json("deploy", "recipes", "--ttl", "5m")
-    assert (deployed["state"], deployed["model"]) == ("ready", job.tuned)
+    assert (deployed["state"], deployed["model"], deployed["hourly_usd"]) == ("ready", job.tuned, None)
     assert shell.good("chat", "recipes", "3 cups of rice").stdout == "rice 3\n"
     shell.good("deployments", "stop", "recipes")
     assert shell.json("deployments", "list") == {"deployments": []}
@@ -173,3 +175,29 @@ def test_a_job_that_fails_says_why_and_the_next_attempt_is_named(shell, sim):
     sim.fail(sim.jobs[0].id, "moderation")
     failed(shell("jobs", "watch", "recipes", "--poll", "0.05s"), 1, "moderation", "Flagged lines")
     failed(shell("run", "recipes.yaml", "--poll", "0.05s"), 1, "--new-attempt")
+
+
+def test_cancelling_a_job_whose_reply_was_lost_says_that_it_may_run_and_what_ends_it(shell, sim):
+    sim.faults = WireFaults(calls=(WireFault(kind="drop_reply", on=CREATE), WireFault(kind="error", on="GET /fine_tuning/jobs", times=5)))
+    assert shell("run", "recipes.yaml", "--no-wait").returncode == 3
+    assert "openai may run and bill it" in shell.good("jobs", "cancel", "recipes").stderr
+    sim.faults = WireFaults()
+    assert shell.json("jobs", "show", "recipes")["status"] == "cancelled"
+    assert [job.word for job in sim.jobs] == ["cancelled"]
+
+
+def test_a_run_that_is_stopped_while_it_sends_says_that_the_job_may_exist(shell, sim):
+    sim.faults = WireFaults(calls=(WireFault(kind="slow", on=CREATE, delay_s=3.0),))
+    argv = [sys.executable, "-m", "anytune.cli", "run", "recipes.yaml"]
+    child = subprocess.Popen(argv, cwd=shell.folder, env=shell.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not sim._counts[CREATE]:
+        assert time.monotonic() < deadline, "nothing was sent"
+        time.sleep(0.01)
+    time.sleep(0.2)  # the reply is on its way for 3 seconds
+    child.send_signal(signal.SIGINT)
+    _, said = child.communicate(timeout=60)
+    assert child.returncode == 130
+    assert "openai may run and bill it" in said
+    shell.good("run", "recipes.yaml", "--no-wait")
+    assert (len(sim.jobs), sim.count(CREATE)) == (1, 1)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from openai import APIStatusError
 from pydantic import SecretStr
 
-from anytune.errors import AuthError, ConfigError
+from anytune.errors import AuthError, ConfigError, MalformedReply
 from anytune.profiles import configured
+from anytune.testing import OpenAISimulator
+from anytune.testing.simulators.service import Reply
 from anytune_openai import Connection, OpenAIBackend
 from anytune_openai.client import connection, open_client
 
@@ -136,3 +139,31 @@ def test_a_wrong_key_is_an_auth_error_that_names_the_variable_and_hides_the_key(
     assert isinstance(error, AuthError)
     assert "OPENAI_API_KEY" in error.fix
     assert KEY not in f"{error} {error.raw} {error!r}"
+
+
+@pytest.mark.parametrize("written", ["https://API.openai.com/v1", "https://api.openai.com:443/v1", "https://api.openai.com./v1"])
+def test_one_host_is_one_account_however_it_is_written(written):
+    backend = OpenAIBackend(base_url=written, api_key="sk-test")
+    assert (backend.account, backend.catalog) == ("api.openai.com", "openai")
+
+
+class Sending(OpenAISimulator):
+    """A host that sends files and creates elsewhere."""
+
+    elsewhere = ""
+
+    def handled(self, endpoint, request, values):
+        if request.method == "POST":
+            return Reply(None, 307, {"Location": self.elsewhere + request.path})
+        return super().handled(endpoint, request, values)
+
+
+def test_rows_never_follow_a_host_that_sends_them_elsewhere(train):
+    with Sending() as sim, OpenAISimulator() as other:
+        sim.elsewhere = other.url
+        backend = OpenAIBackend(base_url=sim.base_url, api_key=sim.api_key)
+        with pytest.raises(APIStatusError) as raised:
+            backend.upload(train)
+        assert isinstance(backend.translate(raised.value), MalformedReply)
+        backend.close()
+        assert other.requests == []

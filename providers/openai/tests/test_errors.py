@@ -236,3 +236,25 @@ def test_a_cancel_of_what_has_ended_is_no_error_and_of_what_is_unknown_it_is(sim
     sim.faults = WireFaults(calls=(WireFault(kind="error", status=400, on=CANCEL, times=9),))
     other = backend.submit(order(backend))
     assert isinstance(refused(backend, lambda: backend.cancel(other.id)), Rejected)
+
+
+def test_a_connection_that_is_refused_names_the_address_and_the_setting(backend_on, sim):
+    backend = backend_on(sim)
+    sim.close()
+    error = refused(backend, lambda: backend.poll("ftjob-1"))
+    assert sim.base_url.split("/")[2] in error.message
+    assert "refused" in error.message
+    assert "`base_url`" in error.fix
+
+
+def test_the_wires_own_address_setting_is_named():
+    error = openai.APIConnectionError(request=httpx2.Request("GET", "https://kitchn.openai.azure.com/openai/v1/files"))
+    ours = translate(error, OPENAI.model_copy(update={"host": "Azure OpenAI", "address": "endpoint"}))
+    assert "Azure OpenAI at kitchn.openai.azure.com" in ours.message
+    assert "`endpoint`" in ours.fix
+
+
+def test_a_code_that_is_the_status_is_said_once():
+    reply = httpx2.Response(401, request=httpx2.Request("GET", "https://host.example/v1/files"))
+    ours = translate(openai.AuthenticationError("no", response=reply, body={"code": "401", "message": "Wrong key."}), OPENAI)
+    assert ours.message == "OpenAI answered 401: Wrong key."

@@ -204,7 +204,7 @@ def test_strangers_jobs_make_no_doubt_when_they_are_older_or_on_other_data(backe
         assert backend.find(made).complete
         client.create(model=made.model, training_file=made.files["train"].id)
         assert not backend.find(made).complete
-        late = made.model_copy(update={"ref": str(ULID.from_timestamp(sim.clock() + 3600))})
+        late = made.model_copy(update={"ref": str(ULID.from_timestamp(sim.clock() + 2 * 86_400))})
         assert backend.find(late).complete
 
 

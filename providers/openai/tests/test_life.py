@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from anytune import FineTuneJob, Status, TunedModel
-from anytune.errors import JobFailed, NotFound, Rejected, SubmitInDoubt, WaitTimeout
+from anytune.errors import JobFailed, MalformedReply, NotFound, Rejected, SubmitInDoubt, WaitTimeout
 from anytune.ledger import Ledger
 from anytune.retry import Retry
 from anytune.runtime import Runtime
@@ -225,3 +225,52 @@ def test_the_order_carries_what_the_spec_says(bench):
     assert asked["method"] == {"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": 3}}}
     assert asked["seed"] == 7
     assert json.dumps(asked).count("sk-") == 0
+
+
+class Mixing(OpenAISimulator):
+    """A host, or a cache before it, that gives somebody else's job."""
+
+    def handled(self, endpoint, request, values):
+        reply = super().handled(endpoint, request, values)
+        if endpoint == "retrieve_job":
+            reply.body.update(id="ftjob-of-somebody", status="succeeded", fine_tuned_model="ft:of:somebody::1")
+        return reply
+
+
+def test_another_job_than_was_asked_for_is_not_taken_for_ours(tmp_path, train, monkeypatch):
+    monkeypatch.setenv("ANYTUNE_HOME", str(tmp_path / "home"))
+    with Mixing() as sim:
+        backend = OpenAIBackend(base_url=sim.base_url, api_key=sim.api_key)
+        context = Runtime(ledger_url=f"sqlite:///{tmp_path}/ledger.db", retry=Retry(sleep=lambda seconds: None))
+        job = FineTuneJob.create(backend=backend, model=MODEL, train=train.path, name="recipes", context=context)
+        with pytest.raises(MalformedReply, match="ftjob-of-somebody came back"):
+            job.refresh()
+        assert job.status is Status.QUEUED
+        backend.close()
+
+
+def test_a_job_that_was_deleted_after_its_success_still_gives_its_model(bench):
+    tuned = bench.create().wait()
+    del bench.sim.world.jobs[bench.sim.jobs[0].id]
+    assert bench.create().wait().id == tuned.id
+    assert bench.sim.count(CREATE) == 1
+
+
+class Strict(OpenAISimulator):
+    """A compatible host that refuses a filter that it does not know."""
+
+    def handled(self, endpoint, request, values):
+        if any(name.startswith("metadata") for name in request.args):
+            return self.refusal("bad_json", request)
+        return super().handled(endpoint, request, values)
+
+
+def test_a_host_that_takes_no_filter_is_looked_through(tmp_path, train, monkeypatch):
+    monkeypatch.setenv("ANYTUNE_HOME", str(tmp_path / "home"))
+    with Strict(faults=WireFaults(calls=(WireFault(kind="drop_reply", on=CREATE),))) as sim:
+        backend = OpenAIBackend(base_url=sim.base_url, api_key=sim.api_key)
+        context = Runtime(ledger_url=f"sqlite:///{tmp_path}/ledger.db", retry=Retry(sleep=lambda seconds: None))
+        job = FineTuneJob.create(backend=backend, model=MODEL, train=train.path, name="recipes", context=context)
+        assert [one.id for one in sim.jobs] == [job.remote_id]
+        assert sim.count(CREATE) == 1
+        backend.close()

@@ -14,7 +14,6 @@ import pytest
 from anytune import FineTuneJob
 from anytune.backend import RemoteFile
 from anytune.errors import FineTuningUnavailable, QuotaExceeded, RateLimited, SubmitInDoubt
-from anytune.ledger import sweep
 from anytune.ledger.reconcile import order_of
 from anytune.retry import Retry
 from anytune.runtime import Runtime
@@ -169,7 +168,7 @@ def test_a_listing_that_lags_longer_than_the_window_is_mended_by_the_sweep(bench
     job = bench.create()
     assert bench.sim.count(CREATE) == 2
     bench.sleep(1000.0)
-    sweep(bench.context.ledger, bench.backend(), retry=bench.retry())
+    job.refresh()
     assert bench.live == [job.remote_id]
 
 
@@ -250,6 +249,23 @@ def test_a_key_of_another_project_sees_nothing_and_that_proves_nothing(bench):
     with pytest.raises(SubmitInDoubt):
         FineTuneJob.create(backend=other, model=MODEL, train=bench.train, name="recipes", context=bench.fresh())
     assert bench.sim.count(CREATE) == 1
+    assert bench.create(context=bench.fresh()).remote_id == bench.sim.jobs[0].id
+
+
+def test_nor_does_it_when_another_job_has_sent_the_same_bytes_to_that_project(bench):
+    """The new file is there for the new key, and says nothing of where the first job is."""
+    bench.sim.keys["sk-other-project"] = "other"
+    bench.sim.faults = WireFaults(calls=(WireFault(kind="drop_reply", on=CREATE), WireFault(kind="error", on=LIST, times=99)))
+    with pytest.raises(SubmitInDoubt):
+        bench.create()
+    bench.sim.faults = WireFaults()
+    (row,) = bench.context.ledger.jobs()
+    bench.context.ledger.forget_remote_file(row.backend, row.account, row.data["train"].sha256)
+    other = OpenAIBackend(base_url=bench.sim.base_url, api_key="sk-other-project")
+    FineTuneJob.create(backend=other, model=MODEL, train=bench.train, name="second", context=bench.fresh())
+    with pytest.raises(SubmitInDoubt, match="with the key that it was sent with"):
+        FineTuneJob.create(backend=other, model=MODEL, train=bench.train, name="recipes", context=bench.fresh())
+    assert bench.sim.count(CREATE) == 2
     assert bench.create(context=bench.fresh()).remote_id == bench.sim.jobs[0].id
 
 

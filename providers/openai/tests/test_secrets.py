@@ -90,3 +90,13 @@ def test_a_key_in_a_record_is_not_kept(sim, backend, order):
     job = backend.client.fine_tuning.jobs.create(model=made.model, training_file=made.files["train"].id, integrations=[wandb])
     assert KEY not in backend.poll(job.id).model_dump_json()
     assert KEY not in "".join(one.model_dump_json() for one in backend.list_jobs())
+
+
+def test_a_key_without_any_shape_is_hidden_too(backend_on):
+    key = "c4naryKeyOfNoShapeAtAll0123456789"
+    with Echoing(api_key=key) as sim:
+        backend = backend_on(sim)
+        with pytest.raises(Exception, match="Error code") as raised:
+            backend.poll("ftjob-x")
+        error = backend.translate(raised.value)
+        assert key not in f"{error} {error.raw} {vars(error)}"

@@ -127,7 +127,8 @@ def test_a_model_that_answers_has_an_address_and_is_asked_once(sim, backend, ord
     assert (address.base_url, address.model) == (sim.base_url, model.id)
     assert address.credential is not None
     assert backend.address(model) == address
-    (asked,) = sim.requests[before:]
+    looked, asked = sim.requests[before:]
+    assert looked.route == "GET /models/{id:path}"
     assert (asked.route, asked.json["max_tokens"]) == ("POST /chat/completions", 1)
 
 
@@ -145,7 +146,7 @@ def test_a_model_that_does_not_answer_yet_is_not_found_until_it_does(backend_on,
 
 @pytest.mark.parametrize("name", ["null_in_string", "rate_limit"])
 def test_a_model_that_refuses_the_question_is_there_all_the_same(sim, backend, name):
-    sim.faults = WireFaults(calls=(WireFault(kind="refuse", name=name, on="*"),))
+    sim.faults = WireFaults(calls=(WireFault(kind="refuse", name=name, on="POST /chat/completions"),))
     assert backend.address(ModelRef(id="ft:m")).model == "ft:m"
 
 

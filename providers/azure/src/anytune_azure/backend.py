@@ -15,6 +15,7 @@ from anytune_azure import check
 from anytune_azure.arm import Arm
 from anytune_azure.deployments import CAPACITY, SKU, SKUS, Hosts, checked_capacity
 from anytune_azure.identity import ARM_SCOPE, DATA_SCOPE
+from anytune_azure.places import name_in, placed, warn_of_short_tokens
 from anytune_azure.settings import resolve, word
 from anytune_azure.words import AZURE
 from anytune_openai import SETTINGS, Connection, WireBackend
@@ -120,8 +121,8 @@ class AzureBackend(WireBackend):
 
     @property
     def account(self) -> str:
-        """The endpoint's host: the resource."""
-        return self.settings.host
+        """The resource, by its endpoint's host."""
+        return self.settings.account
 
     @property
     def catalog(self) -> str | None:
@@ -151,19 +152,20 @@ class AzureBackend(WireBackend):
 
     def deploy(self, order: DeployOrder) -> RemoteDeployment:
         """Make the deployment; asking again gives the same one."""
-        return self.hosts.deploy(order)
+        warn_of_short_tokens(self.settings, order.ttl_s)
+        return placed(self.hosts.deploy(order), self.settings)
 
     def poll_deployment(self, deployment_id: str) -> RemoteDeployment:
-        """Look once; a deployment is `ready` when it has answered one question of one token."""
-        return self.hosts.poll(deployment_id)
+        """Look once; a new deployment is `ready` when it has answered one question of one token, an older one without."""
+        return placed(self.hosts.poll(name_in(deployment_id, self.settings)), self.settings)
 
     def undeploy(self, deployment_id: str) -> None:
         """Ask for its end; Azure says 404 once it is gone, and bills until then."""
-        self.hosts.undeploy(deployment_id)
+        self.hosts.undeploy(name_in(deployment_id, self.settings))
 
     def list_deployments(self) -> list[RemoteDeployment]:
         """Give the deployments of the resource that anytune made."""
-        return self.hosts.ours()
+        return [placed(one, self.settings) for one in self.hosts.ours()]
 
     def delete_model(self, model: ModelRef) -> None:
         """Delete a tuned model; one that is deployed cannot be deleted."""

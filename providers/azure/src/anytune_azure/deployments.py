@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from anytune.values import Address
     from anytune_azure.arm import Arm
 
-__all__ = ["CAPACITY", "PREFIX", "SKU", "SKUS", "STATES", "Hosts", "State", "checked_capacity", "named", "settled", "state_of"]
+__all__ = ["CAPACITY", "PREFIX", "SKU", "SKUS", "STATES", "Chosen", "Hosts", "State", "checked_capacity", "named", "settled", "state_of"]
 
 PREFIX = "anytune-"
 """How names of our deployments begin: with the tags it tells them from others'."""
@@ -59,6 +59,9 @@ STATES: dict[str, State] = {
 }
 """Every `provisioningState` (azure-mgmt-cognitiveservices 14.1.0, read 2026-11-22)."""
 
+_SHORT_SKU, _SHORT_S = "developertier", 86_400.0
+"""Microsoft deletes deployments of the Developer tier after 24 hours (cost management of fine-tuning, read 2026-11-22)."""
+
 _OPTIONS = ("sku", "capacity", "source", "version", "format")
 _TAIL = 12
 _NAME = 43
@@ -70,7 +73,7 @@ _REASONS = {
 }
 
 
-class _Chosen(NamedTuple):
+class Chosen(NamedTuple):
     """Options of a deployment, checked."""
 
     sku: str
@@ -80,7 +83,7 @@ class _Chosen(NamedTuple):
     format: str
 
     @classmethod
-    def of(cls, options: dict[str, Any], *, sku: str, capacity: int) -> _Chosen:
+    def of(cls, options: dict[str, Any], *, sku: str, capacity: int) -> Chosen:
         """Check what was given; the backend's own settings fill in.
 
         Raises:
@@ -139,9 +142,13 @@ class Hosts:
         """Make the deployment of an order, or look at the one that it made before.
 
         Raises:
+            ConfigError: An option is wrong, or the time to live is longer than the kind of deployment lives.
             Rejected: Its name is taken by another model, or Azure refuses it.
         """
-        chosen, name = _Chosen.of(order.options, sku=self._sku, capacity=self._capacity), named(order)
+        chosen, name = Chosen.of(order.options, sku=self._sku, capacity=self._capacity), named(order)
+        if chosen.sku == _SHORT_SKU and order.ttl_s > _SHORT_S:
+            message = f"A deployment of the Developer tier is gone after 24 hours, and {order.ttl_s / 3600:g} hours were asked for."
+            raise ConfigError(message, fix="Give 24 hours or less, or another `sku`.", backend="azure")
         try:
             found = self._arm.get(name)
         except NotFound:

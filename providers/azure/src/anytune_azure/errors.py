@@ -22,7 +22,7 @@ from anytune_openai.waiting import retry_after
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["DATA_FIXES", "QUOTA_CODES", "ROLES", "Meaning", "arm_error", "explained", "unreadable"]
+__all__ = ["ARM_CODES", "DATA_FIXES", "QUOTA_CODES", "ROLES", "Meaning", "arm_error", "explained", "unreadable"]
 
 ROLES = (
     "Deploying needs the role `Foundry Owner` (or any with Microsoft.CognitiveServices/accounts/deployments/write) on the resource; "

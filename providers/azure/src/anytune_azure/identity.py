@@ -6,12 +6,16 @@ of the data plane opens the management plane.
 
 from __future__ import annotations
 
+import base64
 import functools
+import json
+import logging
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import SecretStr
 
-from anytune.errors import AnytuneError, AuthError, ConfigError, Unreachable
+from anytune.errors import AnytuneError, AuthError, ConfigError, Unreachable, hide
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,11 +41,24 @@ class Identity(NamedTuple):
         token: Gives a token that is good now; it is asked for every request, and keeps one until shortly before it expires.
         source: What it is, for error texts; never the token.
         renew: What to do when a token was refused.
+        fixed: It gives the same token for ever, which ends some day.
     """
 
     token: Callable[[], str]
     source: str
     renew: str
+    fixed: bool = False
+
+    def ends_at(self) -> datetime | None:
+        """Give when a token that is not renewed ends; None for one that is, and where the token does not say it."""
+        if not self.fixed:
+            return None
+        part = self.token().split(".")[1:2]
+        try:
+            claims = json.loads(base64.urlsafe_b64decode(part[0] + "=" * (-len(part[0]) % 4)))
+            return datetime.fromtimestamp(claims["exp"], UTC)
+        except (LookupError, TypeError, ValueError, OverflowError, OSError):  # no JSON web token, or one without its end
+            return None
 
 
 def identity(scope: str, *, setting: str, token: object = None, credential: object = None) -> Identity:
@@ -79,8 +96,9 @@ def _given(scope: str, setting: str, token: object) -> Identity:
     text = token.get_secret_value() if isinstance(token, SecretStr) else token
     if not isinstance(text, str) or not text.strip():
         raise ConfigError(f"`{setting}` is empty or no text.", fix=renew)
+    hide(text.strip())
     kept = SecretStr(text.strip())  # no bare text: a traceback with local variables would show it
-    return Identity(kept.get_secret_value, f"the token given as `{setting}`", renew)
+    return Identity(kept.get_secret_value, f"the token given as `{setting}`", renew, fixed=True)
 
 
 @functools.cache
@@ -88,6 +106,7 @@ def _credential() -> Any:
     """Give one `DefaultAzureCredential` for both scopes: it remembers which of its ways worked."""
     from azure.identity import DefaultAzureCredential  # noqa: PLC0415 - heavy, and not needed with a key
 
+    logging.getLogger("azure").addHandler(logging.NullHandler())  # where nobody logs, Python would print all that it tried on stderr
     return DefaultAzureCredential()
 
 
@@ -121,6 +140,7 @@ def _translated(give: Callable[[], object]) -> Callable[[], str]:
             raise _ours(error) from error
         if not isinstance(found, str) or not found:
             raise AuthError("The credential gave no token.", fix=LOGIN, backend="azure")
+        hide(found)
         return found
 
     return token
@@ -131,7 +151,7 @@ def _ours(error: Exception) -> AnytuneError:
 
     lines = str(error).strip().splitlines() or [type(error).__name__]  # azure-identity's first line says it; what else it tried follows
     if isinstance(error, ClientAuthenticationError):  # CredentialUnavailableError is one of them
-        return AuthError(f"No token of Entra ID: {lines[0]}", fix=LOGIN, backend="azure")
+        return AuthError(f"No token of Entra ID: {lines[0]}", fix=LOGIN, backend="azure", raw=str(error))
     if isinstance(error, (ServiceRequestError, ServiceResponseError, OSError)):
         return Unreachable(f"Entra ID could not be asked: {lines[0]}", fix="Check the network, then try again.", backend="azure")
     return AuthError(f"The credential broke with {type(error).__name__}: {lines[0]}", fix=LOGIN, backend="azure")

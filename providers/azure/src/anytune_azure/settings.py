@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from anytune.errors import ConfigError
 from anytune.settings import nearest
 from anytune_azure.identity import Identity, identity
+from anytune_openai.client import host_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,8 +79,14 @@ class AzureSettings(NamedTuple):
 
     @property
     def host(self) -> str:
-        """The endpoint's host, with its port where it has one."""
-        return urlsplit(self.endpoint).netloc
+        """The endpoint's host, with its port where it has one of its own."""
+        return host_of(self.endpoint)
+
+    @property
+    def account(self) -> str:
+        """The resource, one word for the several hosts that the portal shows for it: whose jobs these are hangs on it."""
+        label, _, domain = self.host.partition(".")
+        return f"{label}{PUBLIC_HOSTS[0]}" if f".{domain}" in PUBLIC_HOSTS else self.host
 
     @property
     def public(self) -> bool:

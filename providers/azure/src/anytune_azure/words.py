@@ -59,6 +59,7 @@ AZURE = Dialect(
     closes=False,
     quota_codes=QUOTA_CODES,
     fixes=DATA_FIXES,
+    address="endpoint",
     auth_fix=(
         "Check that AZURE_OPENAI_API_KEY is a key of the resource in AZURE_OPENAI_ENDPOINT, or log in with `az login`; "
         "training needs the role `Foundry User` on the resource."

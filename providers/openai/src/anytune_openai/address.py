@@ -19,22 +19,23 @@ Older ones are not asked again, so that looking at a list costs nothing."""
 
 _SILENT = 500
 _NOT_THERE = frozenset({401, 403, 404, 408, 409})
+_UNANSWERED = frozenset({401, 408, 409, 429})
 
 
 def settled(client: OpenAI, model: str) -> bool:
     """Tell whether a host lists a model, and has done so for long enough that it answers. Costs nothing.
 
     Raises:
-        openai.OpenAIError: The host could not be asked; one that lists no models, or not this one, gives False.
+        openai.OpenAIError: The host could not be asked; one that lists no models, or not this one, or not for this key, gives False.
     """
     from openai import APIStatusError  # noqa: PLC0415 - loaded with the client
 
     try:
         listed = record(client.models.with_raw_response.retrieve(model))
     except APIStatusError as error:
-        if error.status_code in {404, 405, 501}:
-            return False
-        raise
+        if error.status_code in _UNANSWERED or error.status_code >= _SILENT:
+            raise
+        return False
     made = moment(listed.get("created"))
     return made is not None and now() - made > YOUNG
 

@@ -1,13 +1,14 @@
 """What speaks against a run, found by reading only: the protocol's limits, the host's own word, and whether the account has tuned before.
 
 Codes of its own: `host-limit` (error): a setting is outside of what the protocol takes. `integration` (error): a tracker lacks what it
-needs. Else it uses core's.
+needs. `clear-text` (warning): key and rows would cross a network unencrypted. Else it uses core's.
 """
 
 from __future__ import annotations
 
 from datetime import date
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from anytune import catalog
 from anytune.codes import finding
@@ -24,8 +25,9 @@ if TYPE_CHECKING:
     from anytune.values import LocalFile
     from anytune_openai.wire import WireBackend
 
-__all__ = ["findings", "limits"]
+__all__ = ["clear_text", "findings", "limits"]
 
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _MOST_EPOCHS, _MOST_BATCH, _MOST_BETA = 50, 256, 2.0
 """OpenAI's description of its API, create fine-tuning job, read 2026-11-22."""
 
@@ -42,7 +44,7 @@ def findings(backend: WireBackend, spec: TrainingSpec, data: Sequence[LocalFile]
         openai.OpenAIError: The host cannot be asked: as the client raises it.
     """
     host = backend.dialect.host
-    found = [*limits(spec, host), *_integrations(backend, spec)]
+    found = [*clear_text(backend.connection.base_url), *limits(spec, host), *_integrations(backend, spec)]
     model = spec.model_for(spec.backend, backend.name)
     return [*found, *_model(backend, model, spec.method.type), *_customers(backend)]
 
@@ -63,6 +65,16 @@ def limits(spec: TrainingSpec, host: str = "OpenAI") -> list[Finding]:
 
 def _limit(host: str, name: str, value: object, takes: str) -> Finding:
     return Finding(severity="error", code="host-limit", message=f"`{name}` is {value}, and {host} takes {takes}.", fix=f"Change `{name}`.")
+
+
+def clear_text(base_url: str) -> list[Finding]:
+    """Warn of an address that is neither encrypted nor on this machine."""
+    parts = urlsplit(base_url)
+    if parts.scheme == "https" or parts.hostname in _LOOPBACK:
+        return []
+    message = f"The key and the rows would go to {parts.hostname} over http, readable on the way."
+    fix = "Write https:// in `base_url`; leave http to a network that is all yours."
+    return [Finding(severity="warning", code="clear-text", message=message, fix=fix)]
 
 
 def _integrations(backend: WireBackend, spec: TrainingSpec) -> list[Finding]:

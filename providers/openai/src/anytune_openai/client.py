@@ -5,19 +5,19 @@ from __future__ import annotations
 import math
 import os
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from anytune.errors import ConfigError
+from anytune.errors import ConfigError, hide
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from openai import OpenAI
 
-__all__ = ["BASE_URL", "LONG_TIMEOUT_S", "TIMEOUT_S", "Connection", "address", "connection", "open_client", "seconds"]
+__all__ = ["BASE_URL", "LONG_TIMEOUT_S", "TIMEOUT_S", "Connection", "address", "connection", "host_of", "open_client", "seconds"]
 
 BASE_URL = "https://api.openai.com/v1"
 
@@ -25,6 +25,8 @@ TIMEOUT_S = 60.0
 """Seconds that an ordinary call may take; it makes the settle window, so it is shorter than the client's own 600."""
 
 _SHORTEST_S = 0.1
+
+_PORTS = {"http": 80, "https": 443}
 
 LONG_TIMEOUT_S = 600.0
 """Seconds that an upload or an answer of a model may take."""
@@ -50,11 +52,15 @@ class Connection:
     timeout_s: float = TIMEOUT_S
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
+    def __post_init__(self) -> None:
+        """Keep the key out of every text: hosts repeat it in their errors."""
+        if isinstance(self.key, SecretStr):
+            hide(self.key.get_secret_value())
+
     @property
     def host(self) -> str:
-        """The address's host, with its port where one is named."""
-        parts = urlsplit(self.base_url)
-        return f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
+        """The address's host, with its port where one is named that is not the protocol's own."""
+        return host_of(self.base_url)
 
     @property
     def account(self) -> str:
@@ -116,6 +122,18 @@ def address(url: str, *, backend: str) -> str:
     return url.rstrip("/")
 
 
+def host_of(url: str) -> str:
+    """Give an address's host, one word for all the ways to write it: whose jobs these are hangs on it.
+
+    Example:
+        >>> host_of("https://API.openai.com:443/v1"), host_of("http://127.0.0.1:8000/v1")
+        ('api.openai.com', '127.0.0.1:8000')
+    """
+    parts = urlsplit(url)
+    name = str(parts.hostname).rstrip(".")
+    return f"{name}:{parts.port}" if parts.port not in {None, _PORTS.get(parts.scheme)} else name
+
+
 def seconds(name: str, value: object, *, backend: str, least: float = 0.0) -> float:
     """Give a number of seconds, as a profile may have it.
 
@@ -128,8 +146,15 @@ def seconds(name: str, value: object, *, backend: str, least: float = 0.0) -> fl
 
 
 def open_client(where: Connection) -> OpenAI:
-    """Open the client. It never tries again by itself: core's retry layer is the only one, and a create is never sent twice."""
-    from openai import OpenAI, omit  # noqa: PLC0415 - takes two seconds when it is first imported
+    """Open the client. It never tries again by itself: core's retry layer is the only one, and a create is never sent twice.
+
+    Nor does it follow a host that sends a create or a file elsewhere: rows would go to a place that nobody named.
+    """
+    from openai import DefaultHttpxClient, OpenAI, omit  # noqa: PLC0415 - takes two seconds when it is first imported
+
+    class Straight(DefaultHttpxClient):
+        def send(self, request: Any, **options: Any) -> Any:
+            return super().send(request, **options | {"follow_redirects": request.method == "GET"})
 
     key = where.key
     headers: dict[str, object] = {**where.headers}
@@ -144,6 +169,7 @@ def open_client(where: Connection) -> OpenAI:
         project=where.project,
         timeout=where.timeout_s,
         max_retries=0,
+        http_client=Straight(base_url=where.base_url, timeout=where.timeout_s),
         default_headers=headers,  # type: ignore[arg-type]  # `omit` takes a header away, which the annotation leaves out
     )
 

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from anytune.values import Status, Value
 
-__all__ = ["OPENAI", "Dialect", "FileState", "status_of"]
+__all__ = ["FILE_STATES", "OPENAI", "QUOTA_CODES", "STATUSES", "Dialect", "FileState", "status_of"]
 
 FileState = Literal["ready", "pending", "failed", "gone"]
 
@@ -27,6 +27,7 @@ class Dialect(Value):
         quota_codes: Error codes and types, lower case, that mean that nothing is left to spend.
         fixes: Error codes, lower case, with the next step; they go before those of `anytune_openai.errors`.
         auth_fix: The next step where the key is refused.
+        address: Which setting holds the host's address.
     """
 
     host: str
@@ -38,6 +39,7 @@ class Dialect(Value):
     quota_codes: frozenset[str] = frozenset()
     fixes: Mapping[str, str] = Field(default_factory=dict)
     auth_fix: str = ""
+    address: str = "base_url"
 
 
 STATUSES: Mapping[str, Status] = {
@@ -75,7 +77,7 @@ OPENAI = Dialect(
     statuses=STATUSES,
     file_states=FILE_STATES,
     quota_codes=QUOTA_CODES,
-    auth_fix="Check OPENAI_API_KEY (keys are listed at platform.openai.com, settings, API keys); `anytune doctor` shows which one is used.",
+    auth_fix="Check OPENAI_API_KEY (keys are listed at platform.openai.com, settings, API keys), or the profile's `api_key`.",
 )
 
 

@@ -41,7 +41,7 @@ _AGAIN = "run the same script again"
 _BILLING = "Add credit or raise the limit in the host's billing settings, then run the same script again: waiting does not help."
 _SCOPE = "Give the key the permission that the message names: a restricted key needs write access to fine-tuning, files and models."
 _COUNTRY = "OpenAI does not serve this place: use a backend that does (`trl` trains on your own machine)."
-_NETWORK = f"Check the network and `base_url`, then {_AGAIN}: what was sent already is looked for before anything is sent twice."
+_NETWORK = "Check the network and `{setting}`, then run it again: what was sent already is looked for before anything is sent twice."
 _HOST_DOWN = f"The fault is the host's: {_AGAIN} in a few minutes; what was sent already is looked for first."
 _FILE = f"The host has no such file for this key, or not one for fine-tuning: {_AGAIN}, which looks for it and sends it."
 
@@ -146,11 +146,12 @@ def translate(
     if isinstance(error, openai.APIStatusError):
         return _refused(error, dialect, partial(unavailable, host=dialect.host, catalogued=catalogued, model=run[0], method=run[1]))
     if isinstance(error, openai.APITimeoutError):
-        return Unreachable(f"{dialect.host} did not answer in time.", fix=_NETWORK, raw=error.request.url.path)
+        return Unreachable(f"{_place(error, dialect)} did not answer in time.", fix=_network(dialect), raw=error.request.url.path)
     if isinstance(error, (openai.APIConnectionError, httpx2.TransportError)):
-        return Unreachable(f"The connection to {dialect.host} broke or was never made ({_cause(error)}).", fix=_NETWORK)
+        text = f"The connection to {_place(error, dialect)} broke or was never made ({_cause(error)})."
+        return Unreachable(text, fix=_network(dialect))
     if isinstance(error, (openai.APIResponseValidationError, json.JSONDecodeError, httpx2.DecodingError)):
-        fix = f"Check that `base_url` is the provider's own and no proxy stands before it, then {_AGAIN}."
+        fix = f"Check that `{dialect.address}` is the provider's own and no proxy stands before it, then {_AGAIN}."
         return MalformedReply(f"{dialect.host} answered with something that is no reply of its protocol.", fix=fix)
     if isinstance(error, openai.APIError):
         return Unreachable(f"{dialect.host} broke off: {error.message}", fix=_HOST_DOWN, raw=error.body)
@@ -161,7 +162,8 @@ def translate(
 
 def _refused(error: openai.APIStatusError, dialect: Dialect, closed: Callable[..., AnytuneError]) -> AnytuneError:
     what = said(error)
-    words = f"{dialect.host} answered {what.status}" + (f" ({what.code or what.type})" if what.code or what.type else "")
+    word = what.code or what.type
+    words = f"{dialect.host} answered {what.status}" + (f" ({word})" if word and word != str(what.status) else "")
     text = f"{words}: {what.message}" if what.message else f"{words}."
     if what.status in {401, 403}:
         return _forbidden(error, what, text, dialect, closed)
@@ -171,15 +173,15 @@ def _refused(error: openai.APIStatusError, dialect: Dialect, closed: Callable[..
         return closed(text, fix=_fix(what, dialect), raw=error.body)
     if what.words & dialect.quota_codes:
         return QuotaExceeded(text, fix=_fix(what, dialect) or _BILLING, raw=error.body)
-    kind, fix = _by_status(what.status, error.request.method)
+    kind, fix = _by_status(what.status, error.request.method, dialect.address)
     certain = kind in {NotFound, Rejected}
     return kind(text, fix=(_fix(what, dialect) if certain else "") or fix, raw=error.body)
 
 
-def _by_status(status: int, method: str) -> tuple[type[AnytuneError], str]:
+def _by_status(status: int, method: str, address: str) -> tuple[type[AnytuneError], str]:
     match status:
         case 404:
-            return NotFound, "Check the id, the `base_url`, and that the key belongs to the same organisation and project."
+            return NotFound, f"Check the id, the `{address}`, and that the key belongs to the same organisation and project."
         case 409 if method == "DELETE":
             return Rejected, "Stop what still uses it, then delete it again."
         case 408 | 409:
@@ -187,9 +189,10 @@ def _by_status(status: int, method: str) -> tuple[type[AnytuneError], str]:
         case _ if status >= 500:  # noqa: PLR2004 - HTTP's own classes
             return Unreachable, _HOST_DOWN
         case _ if status < 400:  # noqa: PLR2004 - the same
-            return MalformedReply, "The address leads elsewhere: give the `base_url` that the host names itself."
+            return MalformedReply, f"The address leads elsewhere: give the `{address}` that the host names itself."
         case _:
-            return Rejected, "Correct what the message names; nothing was created, and nothing is paid."
+            unpaid = "; nothing was created, and nothing is paid" if method == "POST" else ""
+            return Rejected, f"Correct what the message names{unpaid}."
 
 
 def _forbidden(error: openai.APIStatusError, what: Said, text: str, dialect: Dialect, closed: Callable[..., AnytuneError]) -> AnytuneError:
@@ -202,7 +205,7 @@ def _forbidden(error: openai.APIStatusError, what: Said, text: str, dialect: Dia
     if what.status == 403 and created and dialect.closes:  # noqa: PLR2004 - as its documentation numbers it
         fix = "If your account should still be able to, check the key's organisation and project, and ask the host."
         return closed(text, fix=fix, raw=error.body)
-    fix = _fix(what, dialect) or dialect.auth_fix or "Check the key and what it may do; `anytune doctor` shows which one is used."
+    fix = _fix(what, dialect) or dialect.auth_fix or "Check the key and what it may do; `anytune doctor` shows which settings are read."
     return AuthError(text, fix=fix, raw=error.body)
 
 
@@ -226,6 +229,22 @@ def _fix(what: Said, dialect: Dialect) -> str:
     return by_code or by_words or _PARAMS.get(what.param, "")
 
 
+def _network(dialect: Dialect) -> str:
+    return _NETWORK.format(setting=dialect.address)
+
+
+def _place(error: Exception, dialect: Dialect) -> str:
+    """Name the host, and the address that was asked where that says more: it may be misspelt."""
+    try:
+        asked = error.request.url.netloc.decode()  # type: ignore[attr-defined]  # both kinds have it, and httpx2's raises where it lacks
+    except (AttributeError, RuntimeError):
+        return dialect.host
+    return dialect.host if asked == dialect.host else f"{dialect.host} at {asked}"
+
+
 def _cause(error: Exception) -> str:
+    """Give the words of the layer below (no such name, refused, a wrong certificate), else the name of its kind."""
+    import httpx2  # noqa: PLC0415 - as above
+
     inner = error.__cause__ or error
-    return type(inner).__name__
+    return (str(inner) if isinstance(inner, (OSError, httpx2.TransportError)) else "") or type(inner).__name__

@@ -30,6 +30,9 @@ __all__ = ["find", "ours"]
 _SKEW = timedelta(minutes=10)
 """How far two clocks may differ, and a record's seconds be rounded."""
 
+_LONG_BEFORE = timedelta(days=1)
+"""An untagged job that is older than the order by so much is not the order's, even where one of the two clocks is a time zone off."""
+
 _ALWAYS = datetime.fromtimestamp(0, UTC)
 """When a file was sent whose record has no time."""
 
@@ -49,7 +52,7 @@ def find(client: OpenAI, order: Order, dialect: Dialect, *, size: int = pages.PA
         size: Jobs asked for at a time.
     """
     if dialect.tag == "metadata":
-        seen = pages.listing(lambda after: _page(client, after, size, {REF: order.ref}))
+        seen = _tagged(client, order, size)
         found = [one for one in seen.items if ours(one, order, dialect)]
         if found:
             return Found(jobs=_jobs(found, order, dialect), complete=seen.complete)
@@ -67,6 +70,16 @@ def ours(job: Mapping[str, Any], order: Order, dialect: Dialect) -> bool:
     if told:
         return bool(told == order.ref)
     return dialect.tag == "suffix" and any(_ends(word, tail(order.ref)) for word in _suffixes(job))
+
+
+def _tagged(client: OpenAI, order: Order, size: int) -> pages.Listing:
+    """List what the host says has the tag; nothing where it takes no such filter, since all jobs are looked at then anyway."""
+    from openai import BadRequestError, UnprocessableEntityError  # noqa: PLC0415 - loaded with the client
+
+    try:
+        return pages.listing(lambda after: _page(client, after, size, {REF: order.ref}))
+    except (BadRequestError, UnprocessableEntityError):
+        return pages.Listing([], complete=False)
 
 
 def _page(client: OpenAI, after: str | None, size: int, metadata: dict[str, str] | None = None) -> dict[str, Any]:
@@ -118,7 +131,7 @@ def _ends(word: str, end: str) -> bool:
 
 
 def _may_be_ours(job: Mapping[str, Any], order: Order, dialect: Dialect) -> bool:
-    """Tell a job that looks as ours would without its tag: the same file and model, made since, and no other suffix.
+    """Tell a job that looks as ours would without its tag: the same file and model, not made long before, and no other suffix.
 
     That happens at a host that drops the metadata. Nobody can say whose such a job is; one that has failed or was cancelled does no harm,
     as nothing runs beside what is sent again.
@@ -132,7 +145,7 @@ def _may_be_ours(job: Mapping[str, Any], order: Order, dialect: Dialect) -> bool
     if file is None or job.get("training_file") != file.id or job.get("model") != order.model:
         return False
     created = moment(job.get("created_at"))
-    if created is not None and created < ULID.from_str(order.ref).datetime - _SKEW:
+    if created is not None and created < ULID.from_str(order.ref).datetime - _LONG_BEFORE:
         return False
     shown, sent = _suffixes(job), suffix(order.name, order.ref, dialect).lower()
     return not shown or sent in shown

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from anytune.spec import TrainingSpec
 
-__all__ = ["HYPERPARAMETERS", "METHODS", "SETTINGS", "Tag", "hyperparameters", "trackers"]
+__all__ = ["HYPERPARAMETERS", "METHODS", "SETTINGS", "TAGS", "Tag", "hyperparameters", "trackers"]
 
 Tag = Literal["metadata", "suffix"]
 TAGS: tuple[str, ...] = get_args(Tag)

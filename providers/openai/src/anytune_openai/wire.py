@@ -178,7 +178,7 @@ class WireBackend(Backend):
         return self.client.fine_tuning.jobs.with_raw_response
 
     def _job(self, job_id: str) -> dict[str, Any]:
-        return _with_id(record(self._jobs.retrieve(job_id)))
+        return _with_id(record(self._jobs.retrieve(job_id)), job_id)
 
     def _events(self, job_id: str, until: Callable[[dict[str, Any]], bool] | None) -> list[dict[str, Any]]:
         from openai import omit  # noqa: PLC0415 - loaded with the client
@@ -205,11 +205,14 @@ class WireBackend(Backend):
         return ours
 
 
-def _with_id(job: dict[str, Any]) -> dict[str, Any]:
-    if isinstance(job.get("id"), str) and job["id"]:
+def _with_id(job: dict[str, Any], wanted: str | None = None) -> dict[str, Any]:
+    """Refuse a job without an id, or another one than was asked for: its end and its model would be taken for ours."""
+    found = job.get("id")
+    if isinstance(found, str) and found and wanted in {None, found}:
         return job
+    what = f"Job {wanted} was asked for, and {found} came back." if wanted and found else "A job came back without an id."
     fix = "Check that the base URL is the provider's own; the same script looks for the job before it sends it again."
-    raise MalformedReply("A job came back without an id.", fix=fix, raw=job)
+    raise MalformedReply(what, fix=fix, raw=job)
 
 
 def _at_or_before(event: dict[str, Any], step: int) -> bool:
