@@ -34,12 +34,14 @@ class Settings(BaseModel):
     Attributes:
         aliases: Other libraries' names for the same thing, mapped to ours. Only exact synonyms belong here.
         refused: Names that look like synonyms and are not, each with what to do instead.
+        shapes: In words, what the pattern of a field asks for.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, use_attribute_docstrings=True)
 
     aliases: ClassVar[Mapping[str, str]] = {}
     refused: ClassVar[Mapping[str, str]] = {}
+    shapes: ClassVar[Mapping[str, str]] = {}
 
     _renamed: dict[str, str] = {}
 
@@ -95,6 +97,8 @@ def _explained(error: ValidationError, cls: type[Settings]) -> ConfigError:
         guess = nearest(path, [*cls.model_fields, *cls.aliases])
         fix = f"Did you mean `{cls.aliases.get(guess, guess)}`?" if guess else f"Known: {', '.join(cls.model_fields)}."
         return ConfigError(f"Unknown setting `{path}` of {cls.__name__}.", fix=fix)
+    if first["type"] == "string_pattern_mismatch" and path in cls.shapes:
+        return ConfigError(f"`{path}` is {first['input']!r}.", fix=f"Write {cls.shapes[path]}.")
     count = error.error_count()
     more = "" if count == 1 else f" (and {count - 1} more)"
     return ConfigError(

@@ -95,6 +95,7 @@ class TrainingSpec(Settings):
         "learning_rate": "Hyperparameters belong into `method`.",
         "api_key": "Secrets come from the environment or from a profile, never from a spec.",
     }
+    shapes: ClassVar = {"name": "at most 64 of the characters A-Z, a-z, 0-9, `.`, `_` and `-`; the first a letter or digit"}
 
     backend: str
     """An installed backend, or a profile of anytune.toml."""

@@ -120,3 +120,10 @@ def test_any_unknown_name_gives_a_config_error_that_names_it(name):
     with pytest.raises(ConfigError) as caught:
         SFT(**{name: 1})
     assert f"`{name}`" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["my recipes", "über", "-first", "x" * 65])
+def test_a_name_of_other_characters_is_refused_in_words(name):
+    with pytest.raises(ConfigError, match="64 of the characters") as refused:
+        TrainingSpec(backend="trl", model="starter", train="rows.jsonl", name=name)
+    assert repr(name) in refused.value.message

@@ -50,7 +50,7 @@ def attach(
     more = every and len(ids) + len(known) >= limit
     if as_json:
         told = [{"remote_id": remote_id, "type": type(error).__name__, "message": str(error)} for remote_id, error in failed]
-        attached = [jobs.described(job) for job in taken]
+        attached = [jobs.described(job) | {"answers_until": jobs.last_day(job)} for job in taken]
         show.document({"attached": attached, "known": known, "failed": told, "more": more})
     else:
         _tell(taken, known, failed)
@@ -82,9 +82,11 @@ def _unknown(word: str, limit: int) -> tuple[list[str], list[str]]:
 
 
 def _tell(taken: list[FineTuneJob], known: list[str], failed: list[tuple[str, AnytuneError]]) -> None:
+    from anytune.cli.jobs import last_day  # noqa: PLC0415 - that module has this command
+
     show.table(
-        ("id", "name", "backend", "status", "model"),
-        [(job.id, job.name, job.backend_name, job.status.value, job.snapshot.model.id if job.snapshot.model else "") for job in taken],
+        ("id", "name", "status", "model", "answers until"),
+        [(job.id, job.name, job.status.value, job.snapshot.model.id if job.snapshot.model else "", last_day(job)) for job in taken],
         empty="There was nothing to attach.",
     )
     for line in _remarks(known, failed):

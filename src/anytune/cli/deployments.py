@@ -15,7 +15,7 @@ from anytune.cli.quotes import dollars
 from anytune.cli.show import Json
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from anytune.deploy import Deployment
     from anytune.model import TunedModel
@@ -52,6 +52,8 @@ def deploy(
     deployment = model.deploy(ttl_s=ttl, name=name or word, **options)
     show.note(f"Deployment {deployment.id} ({deployment.name}) of {model.id}, gone after {human(ttl)}.")
     show.note(_bill(deployment))
+    for remark in _remarks(deployment, options):
+        show.note(remark, "yellow")
     if wait:
         try:
             _wait(deployment)
@@ -117,7 +119,7 @@ def stop(
 
     if sum((bool(targets), every, expired)) != 1:
         raise typer.BadParameter("Name a deployment, or say --all or --expired.")
-    chosen = [found(target) for target in targets] if targets else Deployment.list() if every else watch.overdue()
+    chosen = [_one(target) for target in targets] if targets else Deployment.list() if every else watch.overdue()
     if targets and len(chosen) == 1:
         chosen[0].stop()  # its error is the command's
     gone, failed = watch.end(chosen)
@@ -131,8 +133,23 @@ def stop(
     return exit_code(failed[0][1]) if failed else ExitCode.OK
 
 
+def _one(target: str) -> Deployment:
+    """Find the deployment to stop, as `found` does, but never guess between several of one name.
+
+    Raises:
+        ConfigError: Several have this name.
+    """
+    from anytune.deploy import Deployment  # noqa: PLC0415 - keeps `--help` light
+    from anytune.errors import ConfigError  # noqa: PLC0415 - as above
+
+    alike = [one.id for one in Deployment.list() if one.name == target]
+    if len(alike) > 1:
+        raise ConfigError(f"{len(alike)} deployments are called {target!r}: {', '.join(alike)}.", fix="Name them by their ids.")
+    return found(target)
+
+
 def found(target: str) -> Deployment:
-    """Find the live deployment that a word means: its own name or id, else the newest one of a job.
+    """Find the live deployment that a word means: its own name or id, here or at the provider, else the newest one of a job.
 
     Raises:
         NotFound: There is none.
@@ -143,7 +160,9 @@ def found(target: str) -> Deployment:
 
     live = Deployment.list()
     for deployment in live:
-        if target in {deployment.name, deployment.id} or (len(target) >= 6 and deployment.id.startswith(target.upper())):  # noqa: PLR2004 - as in the ledger
+        begins = len(target) >= 6 and deployment.id.startswith(target.upper())  # noqa: PLR2004 - as in the ledger
+        remote_id = deployment.row.remote_id or deployment.id
+        if begins or target in {deployment.name, deployment.id, remote_id, remote_id.rpartition("/")[2]}:
             return deployment
     try:
         job = FineTuneJob.get(target)
@@ -222,7 +241,8 @@ def _wait(deployment: Deployment) -> None:
     """Wait until it answers; one that failed is taken down, since it may still cost."""
     from anytune.errors import DeploymentFailed  # noqa: PLC0415 - keeps `--help` light
 
-    with show.notes().status("Starting the server, and asking it a first question …"):
+    reason = deployment.row.error if deployment.state == "starting" else ""
+    with show.notes().status(reason or "Starting the server, and asking it a first question …"):
         try:
             deployment.wait()
         except DeploymentFailed:
@@ -281,9 +301,25 @@ def _bill(deployment: Deployment) -> str:
     """Say what a host costs, and what that means."""
     usd = deployment.hourly_usd
     until = f"{deployment.expires_at:%Y-%m-%d %H:%M} UTC"
+    if usd is None and not deployment.hosted:
+        return "No host was started: the provider serves the model itself, and what it bills for that is not known."
     if usd is None:
         return f"What it bills by the hour is not known; it may bill, called or not, until {until}."
     return f"It bills {hourly(usd)}, called or not, until {until}." if usd else "It bills nothing by the hour."
+
+
+def _remarks(deployment: Deployment, options: Mapping[str, Any]) -> Iterator[str]:
+    """Say what else whoever deploys should know: words that are lost, and hosts of the same name that bill on beside the new one."""
+    from anytune.deploy import Deployment  # noqa: PLC0415 - keeps `--help` light
+
+    if not deployment.hosted:
+        if options:
+            yield f"{deployment.row.backend} serves its models without a host of their own and has no word for: {', '.join(options)}."
+        return
+    for one in Deployment.list():
+        if one.name == deployment.name and one.id != deployment.id:
+            bills = f" and bills {hourly(one.hourly_usd)}" if one.hourly_usd else ""
+            yield f"Another deployment {one.name} runs{bills}. If nobody needs it: anytune deployments stop {one.id}"
 
 
 def _cost(deployment: Deployment) -> str:

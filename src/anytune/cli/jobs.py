@@ -14,7 +14,7 @@ from anytune.cli.show import Json
 if TYPE_CHECKING:
     from anytune.job import FineTuneJob
 
-__all__ = ["app", "described", "said"]
+__all__ = ["app", "described", "last_day", "said"]
 
 app = typer.Typer(name="jobs", help="List, watch and steer jobs.", no_args_is_help=True)
 
@@ -44,13 +44,15 @@ def list_(
         for job in jobs:
             _look(job)
     if as_json:
-        show.document({"jobs": [described(job) for job in jobs]})
+        show.document({"jobs": [described(job) | {"answers_until": last_day(job)} for job in jobs]})
         return
-    show.table(
-        ("id", "name", "backend", "attempt", "status", "progress", "started"),
-        [(job.id, job.name, job.backend_name, job.attempt, job.status.value, _progress(job), _age(job)) for job in jobs],
-        empty="There are no jobs.",
-    )
+    headings = ["id", "name", "backend", "attempt", "status", "progress", "started"]
+    rows: list[list[Any]] = [[job.id, job.name, job.backend_name, job.attempt, job.status.value, _progress(job), _age(job)] for job in jobs]
+    days = [last_day(job) for job in jobs]
+    if any(days):
+        headings.append("answers until")
+        rows = [[*row, day] for row, day in zip(rows, days, strict=True)]
+    show.table(headings, rows, empty="There are no jobs.")
 
 
 @app.command("show")
@@ -58,11 +60,11 @@ def show_(job: Job, as_json: Json = False) -> None:
     """Look at one job, and show all that is known of it."""
     found = _get(job)
     _look(found)
-    about = described(found) | {"answers_until": _last_day(found)}
+    about = described(found) | {"answers_until": last_day(found)}
     if as_json:
         show.document(about)
         return
-    known = {name: {k: v for k, v in (about[name] or {}).items() if v is not None} for name in ("estimate", "actual")}
+    known = {name: {k: v for k, v in (about[name] or {}).items() if v not in (None, "")} for name in ("estimate", "actual")}
     show.record(about | known)
 
 
@@ -104,7 +106,14 @@ def events(
 @app.command("cancel")
 def cancel(job: Job, as_json: Json = False) -> None:
     """Ask for the end of a job; asking again is no error."""
-    said(_get(job).cancel(), as_json=as_json)
+    found = _get(job).cancel()
+    said(found, as_json=as_json)
+    if found.row.submit_state in {"sending", "in_doubt"}:
+        show.note(
+            f"The reply to its sending was lost: {found.backend_name} may run and bill it until a look finds and ends it: "
+            f"anytune jobs show {found.id}",
+            "yellow",
+        )
 
 
 @app.command("pause")
@@ -205,15 +214,17 @@ def _look(job: FineTuneJob) -> None:
         show.note(f"{job.name}: as last seen, because its backend could not be asked: {error}", "yellow")
 
 
-def _last_day(job: FineTuneJob) -> str | None:
-    """Give the day from which the tuned model does not answer any more, where the catalogue knows one."""
+def last_day(job: FineTuneJob) -> str | None:
+    """Give the day from which the tuned model does not answer any more, where the catalogue knows one; nothing is asked."""
     from anytune import catalog  # noqa: PLC0415 - keeps `--help` light
     from anytune.errors import AnytuneError  # noqa: PLC0415 - as above
 
     made = job.snapshot.model
+    if made is None or made.artifacts:  # files of one's own have no such day
+        return None
     try:
-        host = job.backend.catalog
-        day = None if host is None or made is None else catalog.answers_until(host, made.base_model or job.row.model or made.id)
+        host = job.backend.catalog if job.backend.account == job.row.account else None  # the word may mean another host by now
+        day = None if host is None else catalog.answers_until(host, made.base_model or job.row.model or made.id)
     except AnytuneError:  # without its key or plugin, nobody knows which host that backend speaks to
         return None
     return None if day is None else day.isoformat()
@@ -229,4 +240,5 @@ def _progress(job: FineTuneJob) -> str:
 def _age(job: FineTuneJob) -> str:
     from anytune.values import now  # noqa: PLC0415 - keeps `--help` light
 
-    return f"{human((now() - job.row.created_at).total_seconds())} ago"
+    age = f"{human((now() - job.row.created_at).total_seconds())} ago"
+    return age if job.row.spec_hash else f"attached {age}"  # when the provider began it is not known here

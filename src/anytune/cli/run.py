@@ -64,6 +64,9 @@ def run(
             raise
         show.note(f"Nothing was sent or created: {_errors(report)}.", "bold red")  # which ones is said above
         return exit_code(error)
+    except KeyboardInterrupt:
+        _unanswered(spec)
+        raise
     show.note(f"Job {job.id} ({job.name}, attempt {job.attempt}) is {job.status.value} on {job.backend_name}.")
     model = None
     if wait:
@@ -78,8 +81,22 @@ def run(
         show.note(f"Done. Serve it: anytune deploy {job.name}")
     else:
         show.result(job.id)
-        show.note(f"Watch it: anytune jobs watch {job.id}")
+        ready = job.status.value == "succeeded"
+        show.note(f"Done. Serve it: anytune deploy {job.name}" if ready else f"Watch it: anytune jobs watch {job.id}")
     return ExitCode.OK
+
+
+def _unanswered(spec: TrainingSpec) -> None:
+    """Say it where a job was being sent when somebody stopped the command: the provider may have it, and bill it."""
+    from anytune.job import FineTuneJob  # noqa: PLC0415 - keeps `--help` light
+
+    for job in FineTuneJob.list(name=spec.job_name, limit=1):
+        if job.row.submit_state in {"sending", "in_doubt"}:
+            show.note(
+                f"Job {job.name} was being sent: {job.backend_name} may run and bill it. The same command finds out, and sends nothing "
+                f"twice; `anytune jobs cancel {job.id}` ends it.",
+                "yellow",
+            )
 
 
 def preflight(
@@ -153,10 +170,13 @@ def _errors(report: Preflight) -> str:
 
 def _tell(report: Preflight) -> None:
     show.findings((*report.findings, *report.losses))
-    quote = report.quote
-    if quote == type(quote)():
-        return
+    quote, tokens = report.quote, report.stats.tokens
     words = ["1 row" if report.stats.rows == 1 else f"{report.stats.rows:,} rows"]
+    if quote == type(quote)():
+        if report.ok:
+            words += [] if tokens is None else [f"{tokens:,} tokens a pass"]
+            show.note(f"quote: {', '.join(words)}; no price is known for this run")
+        return
     words += amounts(quote)
     show.note(f"quote: {', '.join(words)}" + (f" ({quote.basis})" if quote.basis else ""))
 

@@ -21,6 +21,9 @@ Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON on std
 """The option that every command has."""
 
 _CONTROL = {code: None for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
+_ID_CHARS = 14
+"""What a narrow terminal shows of an id at least: its time in milliseconds (10), a few characters more, and dots."""
+
 _ROWS = 3
 """Rows of a finding that are named; more follow as dots."""
 
@@ -119,7 +122,10 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, empty: s
     if not lines:
         note(empty)
         return
-    grid = Table(*headings, box=box.SIMPLE_HEAD, pad_edge=False)
+    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in headings:  # on a narrow terminal so much of an id is enough to name it; all else is wanted whole
+        short = heading == "id"
+        grid.add_column(heading, overflow="ellipsis" if short else "fold", min_width=_ID_CHARS if short else None)
     for line in lines:
         grid.add_row(*line)
     # A pipe has no width: a table cut at 80 columns would lose ids.

@@ -198,3 +198,26 @@ def test_nothing_is_over_its_time(deployed):
 def test_stopping_takes_one_kind_of_choice(deployed):
     deployed("deployments", "stop", "minutes", "--expired")
     assert deployed.code == 2
+
+
+def test_a_second_host_of_the_same_name_is_told_with_what_the_first_one_bills(deployed):
+    first = deployed.json("deployments", "list")["deployments"][0]
+    deployed("deploy", "minutes", "--ttl", "2m")
+    assert f"bills $0.50/h. If nobody needs it: anytune deployments stop {first['id']}" in deployed.err
+
+
+def test_a_host_is_stopped_by_its_providers_id(deployed):
+    [listed] = deployed.json("deployments", "list", "--remote", "-b", "trial")["deployments"]
+    deployed("deployments", "stop", listed["remote_id"])
+    assert deployed.code == 0
+    assert deployed.json("deployments", "list")["deployments"] == []
+
+
+def test_a_name_that_several_have_stops_none_of_them(deployed):
+    deployed("deploy", "minutes", "--ttl", "2m")
+    deployed("deployments", "stop", "minutes")
+    said, code = deployed.err, deployed.code
+    live = deployed.json("deployments", "list")["deployments"]
+    assert code == 2
+    assert [one["name"] for one in live] == ["minutes", "minutes"]
+    assert all(one["id"] in said for one in live)

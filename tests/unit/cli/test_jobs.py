@@ -116,3 +116,8 @@ def test_the_day_on_which_a_model_stops_answering_is_shown_with_its_job(cli, mon
     monkeypatch.setenv("ANYTUNE_CATALOG", str(cli.folder))
     assert cli.json("jobs", "show", "minutes")["answers_until"] == "2027-01-14"
     assert "answers_until: '2027-01-14'" in cli("jobs", "show", "minutes")
+    assert "2027-01-14" in cli("jobs", "list")
+    cli("jobs", "rm", "minutes")
+    assert "2027-01-14" in cli("jobs", "attach", "trial", "--all")
+    assert [job["answers_until"] for job in cli.json("jobs", "list")["jobs"]] == ["2027-01-14"]
+    assert "attached" in cli("jobs", "list")
