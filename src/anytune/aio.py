@@ -20,7 +20,7 @@ from anytune import deploy as _deploy
 from anytune import infer as _infer
 from anytune import job as _job
 from anytune import model as _model
-from anytune.errors import DeploymentFailed, WaitTimeout
+from anytune.errors import WaitTimeout
 from anytune.observe import pauses
 from anytune.pauses import host_pauses
 from anytune.retry import AsyncRetry
@@ -232,19 +232,17 @@ class Deployment:
 
     async def wait(self, *, timeout_s: float = _deploy.READY_TIMEOUT_S) -> Endpoint:
         """Wait on the loop until the host answers; errors as for `anytune.Deployment.wait`."""
-        deadline = asyncio.get_running_loop().time() + timeout_s
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + timeout_s
         pause = host_pauses(self.sync.model.backend)
         while True:
-            seen = await self.refresh()
-            if seen.state == "ready" and seen.address is not None:
-                return Endpoint(seen.address)
-            if seen.state in {"failed", "gone", "stopping"}:
-                raise DeploymentFailed(f"Deployment {self.id} is {seen.state}. {seen.error}".strip(), fix="Correct it, then deploy again.")
-            if asyncio.get_running_loop().time() >= deadline:
-                raise WaitTimeout(
-                    f"Deployment {self.id} is {seen.state} after {timeout_s:.0f} s. {seen.error}".strip(), fix="Wait again, or stop it."
-                )
+            address = await self._arrival(timeout_s if clock() >= deadline else None)
+            if address is not None:
+                return Endpoint(address)
             await asyncio.sleep(pause())
+
+    async def _arrival(self, waited_s: float | None) -> Address | None:
+        return await asyncio.to_thread(lambda: self.sync.arrival(waited_s=waited_s))
 
     async def stop(self) -> Self:
         """Take the host down and wait until it is confirmed gone."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
-from anytune import watch
+from anytune import posting
+from anytune.arrival import arrived
 from anytune.backend import DeployOrder, RemoteDeployment
 from anytune.errors import (
     BackendError,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from anytune.backend import Backend
     from anytune.ledger import DeploymentRow
+    from anytune.values import Address
 
 __all__ = ["Deployment"]
 
@@ -137,7 +139,7 @@ class Deployment:
 
         try:
             if self.watched:
-                watch.ensure(self._row.profile or backend.name, backend, self._context)  # first: what nobody would end is not begun
+                posting.ensure(self._row.profile or backend.name, backend, self._context)  # first: what nobody would end is not begun
             self._record(self._context.retry.write(ask, backend=backend))
         except BaseException as error:
             if unclear or not isinstance(error, Exception):
@@ -288,26 +290,17 @@ class Deployment:
         """
         deadline = self._context.clock() + timeout_s
         pause = host_pauses(self._backend)
-        while True:
-            try:
-                seen = self.refresh()
-            except Transient as error:  # a backend that is away for a while ends no wait, as with jobs
-                seen = RemoteDeployment(id=self.id, state="starting", error=str(error))
-            if seen.state == "ready" and seen.address is not None:
-                return Endpoint(seen.address, retry=self._context.retry)
-            if seen.state in {"failed", "gone", "stopping"}:
-                raise DeploymentFailed(
-                    f"Deployment {self.id} of {self.model.id} is {seen.state}. {seen.error}".strip(),
-                    fix="Correct what the message names, then deploy again.",
-                    backend=self._row.backend,
-                )
-            if self._context.clock() >= deadline:
-                bill = f" It bills ${self.hourly_usd:,.2f} an hour until it is gone." if self.hourly_usd else ""
-                raise WaitTimeout(
-                    f"Deployment {self.id} is {seen.state} after {timeout_s:.0f} s. {seen.error}".strip() + bill,
-                    fix=f"Wait again, or stop it: `anytune deployments stop {self.id}`.",
-                )
+        while (address := self.arrival(waited_s=timeout_s if self._context.clock() >= deadline else None)) is None:
             self._context.sleep(pause())
+        return Endpoint(address, retry=self._context.retry)
+
+    def arrival(self, *, waited_s: float | None = None) -> Address | None:
+        """Look once for who waits; a backend that is away for a while ends no wait. Arguments and errors as for `arrived`."""
+        try:
+            seen = self.refresh()
+        except Transient as error:
+            seen = RemoteDeployment(id=self.id, state="starting", error=str(error))
+        return arrived(self._row, seen, waited_s=waited_s)
 
     def stop(self, *, timeout_s: float = STOP_TIMEOUT_S) -> Self:
         """Take the host down and wait until the backend confirms that it is gone. Stopping again is no error.

@@ -31,7 +31,7 @@ def look(row: DeploymentRow, backend: Backend, context: Runtime) -> RemoteDeploy
         BackendError: The backend could not be asked.
     """
     model = ModelRef.model_validate(row.model)
-    hourly_usd = None if backend.catalog is None and not backend.capabilities.local else 0.0  # nobody knows what other hosts bill
+    hourly_usd = 0.0 if backend.capabilities.local else _by_the_hour(backend.catalog)
     try:
         address = context.retry.read(lambda: backend.address(model), backend=backend)
     except NotFound as error:
@@ -39,6 +39,13 @@ def look(row: DeploymentRow, backend: Backend, context: Runtime) -> RemoteDeploy
             raise
         return RemoteDeployment(id=model.id, state="starting", hourly_usd=hourly_usd, error=str(error))
     return RemoteDeployment(id=model.id, state="ready", address=address, hourly_usd=hourly_usd)
+
+
+def _by_the_hour(host: str | None) -> float | None:
+    from anytune import catalog  # noqa: PLC0415 - models of one's own machine need none
+
+    known = None if host is None else catalog.hosting(host)
+    return known.hourly_usd if known else None
 
 
 def _just_made(row: DeploymentRow, context: Runtime) -> bool:

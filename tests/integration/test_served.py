@@ -68,7 +68,7 @@ def test_a_model_that_was_just_made_is_waited_for_until_it_answers(desk):
     assert desk.slept == [0.5, 0.75, 1.125]
 
 
-@pytest.mark.parametrize(("known", "hourly_usd"), [("memory", 0.0), (None, None)])
+@pytest.mark.parametrize(("known", "hourly_usd"), [("openai", 0.0), ("memory", None), (None, None)])
 def test_only_of_a_host_that_the_catalogue_knows_it_is_said_that_nothing_bills(desk, monkeypatch, known, hourly_usd):
     monkeypatch.setattr(MemoryBackend, "catalog", known)
     assert desk.tuned(desk.backend()).deploy().hourly_usd == hourly_usd

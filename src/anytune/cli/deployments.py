@@ -261,7 +261,7 @@ def _look(deployment: Deployment) -> None:
 
 def _keep_time(deployments: Sequence[Deployment]) -> None:
     """Take down what is over its time, and let the rest be watched again where its watch is gone: after a restart nothing else does."""
-    from anytune import watch  # noqa: PLC0415 - keeps `--help` light
+    from anytune import posting, watch  # noqa: PLC0415 - keeps `--help` light
     from anytune.errors import AnytuneError  # noqa: PLC0415 - as above
     from anytune.paths import host  # noqa: PLC0415 - as above
     from anytune.runtime import runtime  # noqa: PLC0415 - as above
@@ -280,7 +280,7 @@ def _keep_time(deployments: Sequence[Deployment]) -> None:
                 show.note(f"{deployment.name} is over its time, and may still cost money: {error}", "bold red")
     for word in scopes:
         try:
-            watch.ensure(word, runtime().backend(word), runtime())
+            posting.ensure(word, runtime().backend(word), runtime())
         except AnytuneError as error:
             show.note(f"Nobody watches the hosts of {word}: {error}", "yellow")
 

@@ -2,8 +2,8 @@
 
 For each backend account that hosts something which bills by the hour, one detached process of this machine (`python -m anytune.watch`)
 looks at the ledger, sleeps until the next host expires, and stops it, again and again, until the provider confirms that it is gone.
-`ensure` starts it before anything is asked for; it leaves when nothing is left to watch. `overdue` and `end` do its work in the caller's
-process: after a restart of the machine, that is what `anytune deployments list` and `anytune deployments stop --expired` do.
+`anytune.posting` starts it before anything is asked for; it leaves when nothing is left to watch. `overdue` and `end` do its work in the
+caller's process: after a restart of the machine, that is what `anytune deployments list` and `anytune deployments stop --expired` do.
 
 ```text
 <ANYTUNE_HOME>/watch/
@@ -21,15 +21,13 @@ from anytune.lazy import loader
 _HOMES = {
     "due": "anytune.watch.ending",
     "end": "anytune.watch.ending",
-    "ensure": "anytune.watch.launch",
     "overdue": "anytune.watch.ending",
 }
 
-__all__ = ["due", "end", "ensure", "overdue"]
+__all__ = ["due", "end", "overdue"]
 
 if TYPE_CHECKING:
     from anytune.watch.ending import due, end, overdue
-    from anytune.watch.launch import ensure
 
 
 __getattr__ = loader(__name__, _HOMES)

@@ -1,4 +1,4 @@
-"""`python -m anytune.watch`: the watch over one backend account, as a process. `anytune.watch.ensure` starts it."""
+"""`python -m anytune.watch`: the watch over one backend account, as a process. `anytune.posting` starts it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import threading
 
 from anytune.errors import AnytuneError
 from anytune.local import detached
+from anytune.posting import scope
 from anytune.runtime import runtime
-from anytune.watch.launch import scope
 from anytune.watch.loop import Watch
 
 

@@ -90,9 +90,8 @@ class ArmPlane(ArmRules):
 
     def arm_list(self, request: Request) -> Reply:
         """List the deployments, a page at a time."""
-        with self.lock:
-            self.sweep()
-            every = sorted(self.deployments.values(), key=lambda one: one.name.lower())
+        self.sweep()
+        every = sorted(self.deployments.values(), key=lambda one: one.name.lower())
         skip = request.args.get("$skipToken", "0")
         start = int(skip) if skip.isascii() and skip.isdecimal() else 0
         body: dict[str, Any] = {"value": [one.shown(self.account_id) for one in every[start : start + self.arm_page_size]]}
@@ -103,86 +102,81 @@ class ArmPlane(ArmRules):
 
     def arm_get(self, request: Request, name: str) -> Reply:
         """Give a deployment; unless its life has a clock, this moves it on by one state."""
-        with self.lock:
-            now = self.sweep()
-            if one := self.deployments.get(name.lower()):
-                one.observed(now)
-            self.sweep()
-            one = self.deployments.get(name.lower())
-            return Reply(one.shown(self.account_id)) if one else self.arm_refusal("deployment_not_found", request)
+        now = self.sweep()
+        if one := self.deployments.get(name.lower()):
+            one.observed(now)
+        self.sweep()
+        one = self.deployments.get(name.lower())
+        return Reply(one.shown(self.account_id)) if one else self.arm_refusal("deployment_not_found", request)
 
     def arm_put(self, request: Request, name: str) -> Reply:
         """Create a deployment (201), leave it as it is (200), or change it (200, and it is provisioned again)."""
         body = _body(request)
-        with self.lock:
-            now = self.sweep()
-            old = self.deployments.get(name.lower())
-            if refused := self.refused_body(request, name, body, old):
-                return refused
-            wanted = wanted_of(body)
-            ended = old is not None and old.state in {"Deleting", "Failed", "Canceled"}
-            if old is not None and not ended and all(getattr(old, key) == value for key, value in wanted.items()):
-                return Reply(old.shown(self.account_id))
-            if refused := self.refused_while_busy(request) or self.refused_quota(request, wanted, old):
-                return refused
-            life, error = self._fate()
-            if old is None:
-                one = Deployment(name=name, life=life, error=error, created_at=now, changed_at=now, moved_at=now, **wanted)
-                self.deployments[name.lower()] = one
-                return Reply(one.shown(self.account_id), 201, self._watched(one, now))
-            again = ended or old.model != wanted["model"]
-            for key, value in wanted.items():
-                setattr(old, key, value)
-            if not again:
-                old.touched(now)
-                return Reply(old.shown(self.account_id))
-            old.restart(now, error=error, life=life)
-            return Reply(old.shown(self.account_id), 200, self._watched(old, now))
+        now = self.sweep()
+        old = self.deployments.get(name.lower())
+        if refused := self.refused_body(request, name, body, old):
+            return refused
+        wanted = wanted_of(body)
+        ended = old is not None and old.state in {"Deleting", "Failed", "Canceled"}
+        if old is not None and not ended and all(getattr(old, key) == value for key, value in wanted.items()):
+            return Reply(old.shown(self.account_id))
+        if refused := self.refused_while_busy(request) or self.refused_quota(request, wanted, old):
+            return refused
+        life, error = self._fate()
+        if old is None:
+            one = Deployment(name=name, life=life, error=error, created_at=now, changed_at=now, moved_at=now, **wanted)
+            self.deployments[name.lower()] = one
+            return Reply(one.shown(self.account_id), 201, self._watched(one, now))
+        again = ended or old.model != wanted["model"]
+        for key, value in wanted.items():
+            setattr(old, key, value)
+        if not again:
+            old.touched(now)
+            return Reply(old.shown(self.account_id))
+        old.restart(now, error=error, life=life)
+        return Reply(old.shown(self.account_id), 200, self._watched(old, now))
 
     def arm_patch(self, request: Request, name: str) -> Reply:
         """Change sku or tags of a deployment."""
         body = _body(request)
-        with self.lock:
-            now = self.sweep()
-            old = self.deployments.get(name.lower())
-            if old is None:
-                return self.arm_refusal("deployment_not_found", request)
-            if refused := self.refused_while_busy(request):
-                return refused
-            if old.state != "Succeeded":
-                return self.arm_refusal("not_at_rest", request, state=old.state)
-            sku = body.get("sku") or {}
-            asked = {**old.sku, **sku} if isinstance(sku, dict) else sku
-            whole = {"sku": asked, "properties": {"model": old.model}, "tags": body.get("tags", old.tags)}
-            if refused := self.refused_body(request, name, whole, old) or self.refused_quota(request, wanted_of(whole), old):
-                return refused
-            wanted = wanted_of(whole)
-            old.sku, old.tags = wanted["sku"], wanted["tags"]
-            old.touched(now)
-            return Reply(old.shown(self.account_id))
+        now = self.sweep()
+        old = self.deployments.get(name.lower())
+        if old is None:
+            return self.arm_refusal("deployment_not_found", request)
+        if refused := self.refused_while_busy(request):
+            return refused
+        if old.state != "Succeeded":
+            return self.arm_refusal("not_at_rest", request, state=old.state)
+        sku = body.get("sku") or {}
+        asked = {**old.sku, **sku} if isinstance(sku, dict) else sku
+        whole = {"sku": asked, "properties": {"model": old.model}, "tags": body.get("tags", old.tags)}
+        if refused := self.refused_body(request, name, whole, old) or self.refused_quota(request, wanted_of(whole), old):
+            return refused
+        wanted = wanted_of(whole)
+        old.sku, old.tags = wanted["sku"], wanted["tags"]
+        old.touched(now)
+        return Reply(old.shown(self.account_id))
 
     def arm_delete(self, request: Request, name: str) -> Reply:
         """Begin to delete (202); a deployment that is not there is no error (204)."""
-        with self.lock:
-            now = self.sweep()
-            old = self.deployments.get(name.lower())
-            if old is None:
-                return Reply(None, 204)
-            if old.deleting is None:
-                if refused := self.refused_while_busy(request):
-                    return refused
-                old.delete(now, polls=2)
-            watched = self._watched(old, now)
-            version = request.args["api-version"]
-            identity = watched["Azure-AsyncOperation"].split("?")[0].replace("operationStatuses", "operationResults")
-            return Reply(None, 202, {**watched, "Location": f"{identity}?api-version={version}"})
+        now = self.sweep()
+        old = self.deployments.get(name.lower())
+        if old is None:
+            return Reply(None, 204)
+        if old.deleting is None:
+            if refused := self.refused_while_busy(request):
+                return refused
+            old.delete(now, polls=2)
+        watched = self._watched(old, now)
+        version = request.args["api-version"]
+        identity = watched["Azure-AsyncOperation"].split("?")[0].replace("operationStatuses", "operationResults")
+        return Reply(None, 202, {**watched, "Location": f"{identity}?api-version={version}"})
 
     def arm_skus(self, request: Request, name: str) -> Reply:
         """List the kinds of hosting that a deployment could change to."""
-        with self.lock:
-            self.sweep()
-            if name.lower() not in self.deployments:
-                return self.arm_refusal("deployment_not_found", request)
+        self.sweep()
+        if name.lower() not in self.deployments:
+            return self.arm_refusal("deployment_not_found", request)
         kind = "Microsoft.CognitiveServices/accounts/deployments"
         capacity = {"minimum": 1, "step": 1, "default": 10}
         return Reply(
@@ -195,27 +189,25 @@ class ArmPlane(ArmRules):
 
     def arm_status(self, request: Request, id: str) -> Reply:  # noqa: A002 - the template's word
         """Give an operation's state, `Azure-AsyncOperation` of the reply that began it."""
-        with self.lock:
-            now = self.sweep()
-            operation = self.operations.get(id)
-            if operation is None:
-                return self.arm_refusal("no_such_path", request)
-            operation.deployment.observed(now)
-            self.sweep()
-            return Reply(operation.shown(request.path, now))
+        now = self.sweep()
+        operation = self.operations.get(id)
+        if operation is None:
+            return self.arm_refusal("no_such_path", request)
+        operation.deployment.observed(now)
+        self.sweep()
+        return Reply(operation.shown(request.path, now))
 
     def arm_result(self, request: Request, id: str) -> Reply:  # noqa: A002 - the template's word
         """Give an operation's result, `Location` of the reply that began it: 202 until it is through."""
-        with self.lock:
-            now = self.sweep()
-            operation = self.operations.get(id)
-            if operation is None:
-                return self.arm_refusal("no_such_path", request)
-            operation.deployment.observed(now)
-            self.sweep()
-            if operation.status == "InProgress":
-                return Reply(None, 202, {"Location": request.url})
-            return Reply(None, 204) if operation.deployment.gone else Reply(operation.deployment.shown(self.account_id))
+        now = self.sweep()
+        operation = self.operations.get(id)
+        if operation is None:
+            return self.arm_refusal("no_such_path", request)
+        operation.deployment.observed(now)
+        self.sweep()
+        if operation.status == "InProgress":
+            return Reply(None, 202, {"Location": request.url})
+        return Reply(None, 204) if operation.deployment.gone else Reply(operation.deployment.shown(self.account_id))
 
     def sweep(self) -> float:
         """Let time pass: deployments move on, end, and are deleted by Azure itself. Gives the time."""

@@ -16,7 +16,7 @@ from anytune.testing.simulators.azure_errors import AZURE_ERRORS, azure_reply, j
 from anytune.testing.simulators.azure_tokens import DATA_AUDIENCES, SimulatedCredential, claims_of
 from anytune.testing.simulators.base import TuningSimulator
 from anytune.testing.simulators.errors import Refusal
-from anytune.testing.simulators.service import Reply
+from anytune.testing.simulators.service import Reply, Service
 from anytune.testing.simulators.state import JobRecord, ModelRecord
 
 if TYPE_CHECKING:
@@ -179,9 +179,7 @@ class AzureSimulator(ArmPlane, TuningSimulator):
         """Let one request take effect, alone; keys are the data plane's business."""
         if not self.is_arm(request):
             return super().handled(endpoint, request, values)
-        with self.lock:
-            reply: Reply = getattr(self, endpoint)(request, **values)
-            return reply
+        return Service.handled(self, endpoint, request, values)
 
     def key_of(self, request: Request) -> str:
         """Give the key or the token of a request."""

@@ -1,4 +1,7 @@
-"""Starting the watch over a backend account, where none runs."""
+"""Posting the watch: a process of `anytune.watch` over a backend account is started, where none runs.
+
+A floor below `deploy`, which posts it; the watch itself stands above, since it stops deployments.
+"""
 
 from __future__ import annotations
 
