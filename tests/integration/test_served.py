@@ -70,8 +70,9 @@ def test_a_model_that_was_just_made_is_waited_for_until_it_answers(desk):
 
 @pytest.mark.parametrize(("known", "hourly_usd"), [("openai", 0.0), ("memory", None), (None, None)])
 def test_only_of_a_host_that_the_catalogue_knows_it_is_said_that_nothing_bills(desk, monkeypatch, known, hourly_usd):
+    tuned = desk.tuned(desk.backend())
     monkeypatch.setattr(MemoryBackend, "catalog", known)
-    assert desk.tuned(desk.backend()).deploy().hourly_usd == hourly_usd
+    assert tuned.deploy().hourly_usd == hourly_usd
 
 
 def test_the_looks_at_a_hosted_model_grow_rarer_up_to_ten_seconds(desk):
