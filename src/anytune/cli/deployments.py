@@ -177,14 +177,14 @@ def found(target: str) -> Deployment:
 
 
 def described(deployment: Deployment, *, show_key: bool = False) -> dict[str, Any]:
-    """Give what is known of a deployment as plain values; the key only where it was asked for."""
-    address = deployment.endpoint.address if deployment.state == "ready" else None
+    """Give what is known of a deployment as plain values, as last seen; the key only where it was asked for, of the host that answers."""
+    address = (deployment.row.address if deployment.state == "ready" else None) or {}
     about: dict[str, Any] = {
         "id": deployment.id,
         "name": deployment.name,
         "state": deployment.state,
-        "base_url": address.base_url if address else None,
-        "model": address.model if address else None,
+        "base_url": address.get("base_url"),
+        "model": address.get("model"),
         "serves": deployment.model.id,
         "job_id": deployment.model.job_id,
         "host": deployment.host,
@@ -194,7 +194,7 @@ def described(deployment: Deployment, *, show_key: bool = False) -> dict[str, An
         "error": deployment.row.error,
     }
     if show_key:
-        about["api_key"] = _key(address)
+        about["api_key"] = _key(deployment.endpoint.address if deployment.state == "ready" else None)
     return about
 
 
@@ -208,7 +208,7 @@ def _key(address: Address | None) -> str | None:
 
 def _model(target: str, backend: str | None) -> tuple[TunedModel, str]:
     """Give the model that a word means, and what to call its deployment."""
-    from anytune.errors import NotFound  # noqa: PLC0415 - keeps `--help` light
+    from anytune.errors import ConfigError, NotFound  # noqa: PLC0415 - keeps `--help` light
     from anytune.job import FineTuneJob  # noqa: PLC0415 - as above
     from anytune.model import TunedModel  # noqa: PLC0415 - as above
 
@@ -216,6 +216,10 @@ def _model(target: str, backend: str | None) -> tuple[TunedModel, str]:
         return TunedModel.from_path(target, backend=backend or "trl"), Path(target).name
     try:
         job = FineTuneJob.get(target)
+    except ConfigError:  # several backends have a job of this name
+        if backend is None:
+            raise
+        job = FineTuneJob.get(f"{target}@{backend}")
     except NotFound as error:
         if Path(target).is_dir():
             return TunedModel.from_path(target, backend=backend or "trl"), target

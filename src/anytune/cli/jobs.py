@@ -18,7 +18,9 @@ __all__ = ["app", "described", "last_day", "said"]
 
 app = typer.Typer(name="jobs", help="List, watch and steer jobs.", no_args_is_help=True)
 
-Job = Annotated[str, typer.Argument(metavar="JOB", help="Id, the beginning of it, or name (its latest attempt).")]
+Job = Annotated[
+    str, typer.Argument(metavar="JOB", help="Id, its beginning, or name (its latest attempt; NAME@BACKEND where several have it).")
+]
 
 
 @app.command("list")

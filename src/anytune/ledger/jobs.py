@@ -13,7 +13,7 @@ from anytune.ledger.statuses import following
 from anytune.values import Snapshot, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from sqlalchemy import Connection
@@ -50,11 +50,14 @@ def known_job(connection: Connection, job_id: str) -> None:
 
 
 def find(connection: Connection, word: str, ledger: str) -> JobRow:
-    """Give the job of an id, of the beginning of one (6 characters or more), or of a name (its latest attempt)."""
+    """Give the job of an id, of the beginning of one (6 characters or more), or of a name (its latest attempt).
+
+    The same name at several backends is told apart as `NAME@BACKEND`, by the backend's name or its profile.
+    """
     exact = connection.execute(select(_JOBS).where(_JOBS.c.id == word.upper())).one_or_none()
     if exact is not None:
         return job_of(exact, ledger)
-    named = connection.execute(select(_JOBS).where(_JOBS.c.name == word).order_by(_JOBS.c.sequence.desc())).all()
+    named = _named(connection, word)
     if named:
         if len({(row.backend, row.account) for row in named}) > 1:
             raise _many(word, named)
@@ -66,6 +69,13 @@ def find(connection: Connection, word: str, ledger: str) -> JobRow:
     if len(begun) > 1:
         raise _many(word, begun)
     return job_of(begun[0], ledger)
+
+
+def _named(connection: Connection, word: str) -> Sequence[Row[Any]]:
+    name, _, backend = word.rpartition("@")
+    of_backend = (_JOBS.c.name == name) & ((_JOBS.c.backend == backend) | (_JOBS.c.profile == backend))
+    query = select(_JOBS).where((_JOBS.c.name == word) | of_backend)
+    return connection.execute(query.order_by(_JOBS.c.sequence.desc())).all()
 
 
 def listed(
@@ -176,4 +186,5 @@ def _none(word: str) -> NotFound:
 
 def _many(word: str, rows: Any) -> ConfigError:
     names = ", ".join(f"{row.id} ({row.name} at {row.backend})" for row in rows[:5])
-    return ConfigError(f"{word!r} may mean several jobs: {names}.", fix="Give the whole id.")
+    fix = f"Give the whole id, or name the backend: {rows[0].name}@{rows[0].backend}."
+    return ConfigError(f"{word!r} may mean several jobs: {names}.", fix=fix)

@@ -221,3 +221,25 @@ def test_a_name_that_several_have_stops_none_of_them(deployed):
     assert code == 2
     assert [one["name"] for one in live] == ["minutes", "minutes"]
     assert all(one["id"] in said for one in live)
+
+
+def test_deployments_are_listed_as_last_seen_where_their_backend_cannot_be_set_up(deployed, monkeypatch):
+    deployed.configure(other="")
+    monkeypatch.setattr("anytune.runtime._RUNTIMES", {})  # as in the next process
+    [one] = deployed.json("deployments", "list")["deployments"]
+    assert (deployed.code, one["state"]) == (0, "ready")
+    assert one["base_url"].startswith("http://127.0.0.1:")
+    assert "as last seen" in deployed.err
+    deployed.configure(trial="")
+
+
+def test_a_name_that_two_backends_have_is_deployed_from_the_one_that_is_named(cli):
+    cli.configure(trial="", other='account = "another"')
+    cli("run", cli.spec())
+    job = cli.json("run", cli.spec(), "--backend", "other")["job"]
+    assert cli("deploy", "minutes", "--ttl", "2m") == ""
+    assert cli.code == 2
+    assert cli.json("deploy", "minutes", "-b", "other", "--ttl", "2m")["job_id"] == job["id"]
+    assert "heard" in cli("chat", "minutes@other", "3?")
+    cli("deployments", "stop", "minutes@other")
+    assert cli.code == 0

@@ -118,6 +118,14 @@ def test_a_word_that_may_mean_several_jobs_names_them(ledger, claim):
         ledger.job("recipes")
     assert one.id in str(raised.value)
     assert other.id in str(raised.value)
+    assert "recipes@other" in str(raised.value)
+
+
+def test_a_name_that_several_backends_have_is_told_apart_by_the_backend(ledger, claim):
+    one, other = claim(), claim(backend="other")
+    assert (ledger.job(f"recipes@{one.backend}").id, ledger.job("recipes@other").id) == (one.id, other.id)
+    with pytest.raises(NotFound):
+        ledger.job("recipes@nobody")
 
 
 def test_jobs_are_listed_newest_first_by_status_backend_and_name(ledger, claim):
