@@ -23,6 +23,7 @@ from anytune.errors import (
     BackendError,
     MalformedReply,
     NotFound,
+    QuotaExceeded,
     RateLimited,
     Rejected,
     Transient,
@@ -49,6 +50,9 @@ _RETRY_COST = 5
 
 _BAD_REQUEST, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 400, 401, 403, 404
 _TIMEOUT, _CONFLICT, _UNPROCESSABLE, _TOO_MANY, _SERVER = 408, 409, 422, 429, 500
+
+_NO_CREDIT = frozenset({"insufficient_quota", "credit_balance_exhausted"})
+"""`code` or `type` of a 429 that no waiting mends; hosts put the word in either (replies of real accounts, read 2026-11-22)."""
 
 
 class Retry:
@@ -226,6 +230,8 @@ def _by_status(status: int, error: Exception, backend: str | None) -> AnytuneErr
         )
     if status == _NOT_FOUND:
         return NotFound(text, fix="Check the id, and that the key belongs to the same account.", backend=backend, raw=error)
+    if status == _TOO_MANY and _NO_CREDIT & {getattr(error, "code", None), getattr(error, "type", None)}:
+        return QuotaExceeded(text, fix="Add credit at the provider: waiting does not help.", backend=backend, raw=error)
     if status == _TOO_MANY:
         return RateLimited(text, retry_after=_retry_after(error), fix="Wait, or ask for higher limits.", backend=backend, raw=error)
     if status in {_TIMEOUT, _CONFLICT} or status >= _SERVER:

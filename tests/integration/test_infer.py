@@ -12,10 +12,10 @@ import pytest
 from pydantic import SecretStr
 
 from anytune import aio
-from anytune.errors import AuthError, ConfigError, MalformedReply, NotFound, Unreachable
+from anytune.errors import AuthError, ConfigError, MalformedReply, NotFound, QuotaExceeded, Unreachable
 from anytune.infer import Endpoint
 from anytune.retry import AsyncRetry, Retry
-from anytune.testing import Engine
+from anytune.testing import Engine, OpenAISimulator, WireFault, WireFaults
 from anytune.values import Address
 
 if TYPE_CHECKING:
@@ -80,6 +80,16 @@ def test_the_clients_own_retries_are_off() -> None:
         with pytest.raises(Unreachable):
             asked.chat("hello")
         assert len(engine.requests) == 5
+
+
+@pytest.mark.parametrize("name", ["quota", "credit_gone"])
+def test_a_question_that_no_credit_is_left_for_is_asked_once(name: str) -> None:
+    broke = WireFaults(calls=(WireFault(kind="refuse", name=name, on="POST /chat/completions", times=9),))
+    with OpenAISimulator(faults=broke) as host:
+        address = Address(base_url=host.base_url, model="gpt-4.1-mini-2025-04-14", credential=SecretStr(host.api_key))
+        with Endpoint(address) as endpoint, pytest.raises(QuotaExceeded, match="Add credit"):
+            endpoint.chat("hello")
+        assert host.count("POST /chat/completions") == 1
 
 
 def test_html_for_ever_is_a_malformed_reply() -> None:
