@@ -226,6 +226,7 @@ class Snapshot(Value):
         error: Why it failed, with the last lines of its log; empty otherwise.
         model: What was produced, once succeeded.
         host: The machine that a local job runs on.
+        resolved: What the backend chose, as far as it has by now, for settings that were left to it; by anytune's names.
         raw: The reply as it came, without secrets.
     """
 
@@ -242,6 +243,7 @@ class Snapshot(Value):
     error: str = ""
     model: ModelRef | None = None
     host: str | None = None
+    resolved: dict[str, Any] = Field(default_factory=dict)
     observed_at: datetime = Field(default_factory=now)
     raw: dict[str, Any] = Field(default_factory=dict)
 

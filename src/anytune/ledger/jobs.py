@@ -137,6 +137,8 @@ def observe(connection: Connection, job_id: str, ledger: str, snapshot: Snapshot
     if snapshot.model is not None:
         values["model_ref"] = snapshot.model.model_dump(mode="json")
         values["model"] = row.model or snapshot.model.base_model or ""  # an attached job's is not known before
+    if snapshot.resolved:
+        values["resolved"] = clean(row.resolved | snapshot.resolved)
     if status in {Status.RUNNING, Status.PAUSED} and row.started_at is None:
         values["started_at"] = now
     if status.terminal and row.ended_at is None:

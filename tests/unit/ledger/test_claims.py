@@ -128,6 +128,14 @@ def test_a_name_that_several_backends_have_is_told_apart_by_the_backend(ledger, 
         ledger.job("recipes@nobody")
 
 
+def test_what_a_backend_chooses_while_it_trains_is_kept_beside_what_it_chose_before(ledger, claim):
+    row = claim()
+    ledger.record(row.id, Snapshot(id="r", status=Status.QUEUED, resolved={"num_train_epochs": "auto", "seed": 7}))
+    kept = ledger.record(row.id, Snapshot(id="r", status=Status.RUNNING, resolved={"num_train_epochs": 3}))
+    assert kept.resolved == {"num_train_epochs": 3, "seed": 7}
+    assert ledger.record(row.id, Snapshot(id="r", status=Status.SUCCEEDED)).resolved == kept.resolved
+
+
 def test_jobs_are_listed_newest_first_by_status_backend_and_name(ledger, claim):
     first, second, third = claim(name="a"), claim(name="b"), claim(name="c", backend="other")
     end(ledger, second, Status.RUNNING)

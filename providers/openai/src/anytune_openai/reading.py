@@ -48,6 +48,7 @@ def snapshot(raw: Mapping[str, Any], dialect: Dialect, *, catalogued: str | None
         cost_usd=_cost(raw, tokens, catalogued),
         error=_error(raw, status, dialect),
         model=ModelRef(id=str(model), base_model=_text(raw.get("model"))) if done else None,
+        resolved=_resolved(raw),
         raw=cleaned(dict(raw)),
     )
 
