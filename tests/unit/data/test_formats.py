@@ -6,13 +6,14 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from anytune.data.check.judge import judge
 from anytune.data.formats import DIALECTS, FORMATS, Reading, detect, to
 from anytune.data.formats.canonical import Unreadable
 from anytune.data.formats.registry import from_format
+from anytune.data.rows.lessons import blank
 from anytune.errors import ConfigError, DataError
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -518,7 +519,7 @@ def test_real_conversations_go_there_and_back_unchanged(dialect):
 
 # Properties.
 
-words = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=12).filter(str.strip)
+words = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=12).filter(lambda text: not blank(text))
 names = st.from_regex(r"[A-Za-z0-9_-]{1,12}", fullmatch=True)
 values = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**40), 2**40) | words,
@@ -642,6 +643,7 @@ def test_written_twice_is_written_once(dialect, row):
 @often
 @given(row=own_rows())
 def test_what_was_written_is_read_as_a_good_row(dialect, row):
+    assume(good(row))  # two sides that differ by a blank alone are no preference, for instance
     written, losses = to(dialect, row)
     if written is not None and not grave(losses):
         assert good(read(written)[0])
