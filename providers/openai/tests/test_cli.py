@@ -126,7 +126,8 @@ def behind_a_proxy(shell, sim):
 
 
 def test_openais_prices_are_quoted_for_openais_own_address(behind_a_proxy, sim):
-    report = json.loads(behind_a_proxy("preflight", "recipes.yaml", "--json").stdout)
+    whatever_the_day = ("--allow", "training-closed", "--allow", "model-gone")
+    report = json.loads(behind_a_proxy("preflight", "recipes.yaml", *whatever_the_day, "--json").stdout)
     assert report["quote"]["tokens"] > 0
     assert report["quote"]["cost_usd"] == pytest.approx(report["quote"]["tokens"] * 5e-6)
     assert sim.count("GET /models/{id:path}") == 1
