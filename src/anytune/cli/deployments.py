@@ -36,7 +36,8 @@ def deploy(
     ttl: Annotated[float, typer.Option(parser=seconds, metavar="DURATION", help="It is taken down after 90s, 30m, 1h, 2d.")] = "1h",  # type: ignore[assignment]  # Typer parses it
     name: Annotated[str | None, typer.Option(help="A word for it; the job's name by default.")] = None,
     backend: Annotated[
-        str | None, typer.Option("--backend", "-b", help="Who hosts a folder, or a model's id; a job's own by default.")
+        str | None,
+        typer.Option("--backend", "-b", help="Who hosts a folder or a model's id, or whose job is meant; a job's own by default."),
     ] = None,
     option: Annotated[
         list[str] | None,

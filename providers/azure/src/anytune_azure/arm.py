@@ -56,7 +56,7 @@ class Arm:
             NotFound: It is not there, and the resource is: confirmed by its list of deployments, since Azure's 404 does not tell which.
             ConfigError: Subscription, group or resource are not there.
         """
-        reply = self._send("GET", self._path(name), f"look at deployment {name}", missing=None)
+        reply = self._send("GET", self._path(name), f"look at deployment {name}", may_miss=True)
         if reply is None:
             self._confirm_missing(name)
             raise NotFound(
@@ -70,7 +70,7 @@ class Arm:
 
     def delete(self, name: str) -> None:
         """Ask for a deployment's end; one that is not there is no error."""
-        if self._send("DELETE", self._path(name), f"delete deployment {name}", missing=None) is None:
+        if self._send("DELETE", self._path(name), f"delete deployment {name}", may_miss=True) is None:
             self._confirm_missing(name)
 
     def all(self) -> list[dict[str, Any]]:
@@ -90,7 +90,7 @@ class Arm:
         address = self._operations.get(name)
         if address is None:
             return None
-        return (self._send("GET", address, f"ask why {name} failed", missing={}) or {}).get("error")
+        return (self._send("GET", address, f"ask why {name} failed", may_miss=True) or {}).get("error")
 
     def close(self) -> None:
         """Give back connections."""
@@ -122,9 +122,9 @@ class Arm:
         return str(link)
 
     def _send(
-        self, method: str, address: str, doing: str, *, json: object = None, remember: str = "", missing: object = ...
+        self, method: str, address: str, doing: str, *, json: object = None, remember: str = "", may_miss: bool = False
     ) -> dict[str, Any] | None:
-        """Make one request; `missing` is given back for a 404 that may mean the deployment."""
+        """Make one request; with `may_miss`, None is given for a 404 that may mean the deployment."""
         import httpx2  # noqa: PLC0415 - 0.1 s, and only hosting needs it
 
         headers = {"Authorization": f"Bearer {self._identity.token()}"}
@@ -136,8 +136,8 @@ class Arm:
             fix = "Check the network and `arm_url`, then try again."
             raise Unreachable(f"{type(error).__name__} when Azure was asked to {doing}: {error}.", fix=fix, backend="azure") from error
         body = _json(reply)
-        if reply.status_code == httpx2.codes.NOT_FOUND and missing is not ... and _code(body) in _SEVERAL:
-            return missing  # type: ignore[return-value]  # what the caller gave
+        if reply.status_code == httpx2.codes.NOT_FOUND and may_miss and _code(body) in _SEVERAL:
+            return None
         if not reply.is_success and not reply.is_redirect:
             raise arm_error(
                 reply.status_code, body, doing=doing, renew=self._identity.renew, headers=dict(reply.headers), raw=reply.text[:2000]

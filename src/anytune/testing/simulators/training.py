@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from anytune.data.rows import KINDS, ChatRow, GradedRow, PreferenceRow, PromptRow, texts
+from anytune.data.rows import ChatRow, GradedRow, PreferenceRow, PromptRow, texts
 from anytune.data.rows.lessons import is_openai
 from anytune.data.tokens import TokenCounter
 from anytune.testing.completions import text_of
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Lesson", "inspect", "recall"]
 
 _FEWEST = 10
-_FORMATS: dict[type, tuple[str, str]] = {
+_FORMATS: dict[type[BaseModel], tuple[str, str]] = {
     ChatRow: ("fine-tune-chat", "supervised"),
     PreferenceRow: ("fine-tune-preference", "dpo"),
     GradedRow: ("fine-tune-reinforcement", "reinforcement"),
@@ -70,7 +70,7 @@ def inspect(content: bytes, *, method: str, model: str, file: str, param: str = 
 
 
 def tokens(rows: Iterable[dict[str, Any]]) -> int:
-    """Count what one epoch trains on, as `anytune data tokens` does for OpenAI's models."""
+    """Count what one epoch trains on, as `anytune data stats` does for OpenAI's models."""
     with TokenCounter("o200k_base") as counter:
         for number, row in enumerate(rows, 1):
             counter.row(number, row, texts(row))
@@ -110,7 +110,7 @@ def _rows(content: bytes) -> Iterable[dict[str, Any]]:
         yield row
 
 
-def _kind(row: dict[str, Any], method: str) -> type | None:
+def _kind(row: dict[str, Any], method: str) -> type[BaseModel] | None:
     if "messages" in row:
         if row.keys() - set(ChatRow.model_fields):
             return GradedRow if method == "reinforcement" else ChatRow
@@ -122,10 +122,9 @@ def _kind(row: dict[str, Any], method: str) -> type | None:
     return PromptRow if "prompt" in row and "completion" in row else None
 
 
-def _judged(kind: type, row: dict[str, Any], number: int) -> JobError | None:
-    schema = next(each for each in KINDS.values() if each is kind)
+def _judged(kind: type[BaseModel], row: dict[str, Any], number: int) -> JobError | None:
     try:
-        schema.model_validate(row)
+        kind.model_validate(row)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
     else:
@@ -135,7 +134,7 @@ def _judged(kind: type, row: dict[str, Any], number: int) -> JobError | None:
     if first["type"] == "extra_forbidden":
         return job_error("invalid_file_format", reason=f'Example {number} contains an extra "{key}".')
     said = first["msg"]
-    if first["type"] in {"union_tag_not_found", "missing"} and (first["type"] == "union_tag_not_found" or key == "role"):
+    if first["type"] == "union_tag_not_found" or (first["type"] == "missing" and key == "role"):
         said = "Discriminator 'role' is missing in value"
     at = next((part for part in place if isinstance(part, int)), None)
     where = f"Example {number}" if at is None else f"Example {number}, message {at + 1}"
