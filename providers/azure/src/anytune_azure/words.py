@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from anytune.values import Status
 from anytune_azure.errors import DATA_FIXES, QUOTA_CODES
 from anytune_openai import Dialect
+from anytune_openai.dialect import OPENAI
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,34 +17,23 @@ if TYPE_CHECKING:
 __all__ = ["AZURE", "FILE_STATES", "STATUSES", "SUFFIX_CHARS"]
 
 STATUSES: Mapping[str, Status] = {
+    **OPENAI.statuses,
     "created": Status.QUEUED,
     "pending": Status.QUEUED,
     "notRunning": Status.QUEUED,
-    "validating_files": Status.QUEUED,
-    "queued": Status.QUEUED,
-    "running": Status.RUNNING,
-    "pausing": Status.RUNNING,
-    "paused": Status.PAUSED,
-    "resuming": Status.RUNNING,
-    "succeeded": Status.SUCCEEDED,
-    "failed": Status.FAILED,
-    "cancelled": Status.CANCELLED,
     "canceled": Status.CANCELLED,
 }
-"""Azure's REST specification of 2025-04-01-preview, its older versions' words (`notRunning`, `canceled`), and OpenAI's own, which the v1
-address may pass on (read 2026-11-22)."""
+"""OpenAI's own words, which the v1 address may pass on, those of Azure's REST specification of 2025-04-01-preview, and those of its older
+versions (`notRunning`, `canceled`; read 2026-11-22)."""
 
 FILE_STATES: Mapping[str, FileState] = {
-    "uploaded": "pending",
+    **OPENAI.file_states,
     "pending": "pending",
     "running": "pending",
     "notRunning": "pending",
-    "processed": "ready",
     "succeeded": "ready",
-    "error": "failed",
     "failed": "failed",
     "deleting": "gone",
-    "deleted": "gone",
 }
 """The same sources; a file can be trained on once Azure has looked at it, not right after its upload."""
 
