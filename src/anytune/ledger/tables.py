@@ -26,7 +26,7 @@ from sqlalchemy import (
 if TYPE_CHECKING:
     from sqlalchemy import Dialect
 
-__all__ = ["deployments", "events", "facts", "files", "jobs", "metadata", "metrics"]
+__all__ = ["JSON_", "LONG", "Moment", "deployments", "events", "facts", "files", "jobs", "metadata", "metrics"]
 
 
 class Moment(TypeDecorator[datetime]):
@@ -51,8 +51,8 @@ class Moment(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-_LONG = BigInteger().with_variant(Integer, "sqlite")
-_JSON = JSON(none_as_null=True)
+LONG = BigInteger().with_variant(Integer, "sqlite")
+JSON_ = JSON(none_as_null=True)
 
 metadata = MetaData(
     naming_convention={
@@ -69,33 +69,33 @@ facts = Table("anytune_facts", metadata, Column("key", String(64), primary_key=T
 jobs = Table(
     "anytune_jobs",
     metadata,
-    Column("sequence", _LONG, primary_key=True, autoincrement=True),
+    Column("sequence", LONG, primary_key=True, autoincrement=True),
     Column("id", String(26), nullable=False, unique=True),
     Column("backend", String(64), nullable=False),
     Column("account", String(255), nullable=False),
     Column("name", String(255), nullable=False),
     Column("attempt", Integer, nullable=False),
     Column("profile", String(255)),
-    Column("spec", _JSON, nullable=False),
+    Column("spec", JSON_, nullable=False),
     Column("spec_hash", String(80), nullable=False),
-    Column("outcome", _JSON, nullable=False),
+    Column("outcome", JSON_, nullable=False),
     Column("model", Text, nullable=False),
-    Column("data", _JSON, nullable=False),
-    Column("resolved", _JSON, nullable=False),
-    Column("losses", _JSON, nullable=False),
-    Column("findings", _JSON, nullable=False),
-    Column("estimate", _JSON),
+    Column("data", JSON_, nullable=False),
+    Column("resolved", JSON_, nullable=False),
+    Column("losses", JSON_, nullable=False),
+    Column("findings", JSON_, nullable=False),
+    Column("estimate", JSON_),
     Column("submit_state", String(16), nullable=False),
     Column("fence", Integer, nullable=False),
-    Column("sender", _JSON),
+    Column("sender", JSON_),
     Column("sent_at", Moment),
     Column("status", String(16), nullable=False),
     Column("cancel_requested", Boolean, nullable=False),
     Column("remote_id", String(255)),
     Column("host", String(255)),
-    Column("snapshot", _JSON),
+    Column("snapshot", JSON_),
     Column("error", Text, nullable=False),
-    Column("model_ref", _JSON),
+    Column("model_ref", JSON_),
     Column("cost_usd", Float),
     Column("created_at", Moment, nullable=False),
     Column("updated_at", Moment, nullable=False),
@@ -116,13 +116,13 @@ def _of_job(*, ondelete: str, **options: Any) -> Column[str]:
 events = Table(
     "anytune_events",
     metadata,
-    Column("sequence", _LONG, primary_key=True, autoincrement=True),
+    Column("sequence", LONG, primary_key=True, autoincrement=True),
     _of_job(ondelete="CASCADE", nullable=False),
     Column("id", String(255), nullable=False),
     Column("at", Moment, nullable=False),
     Column("level", String(16), nullable=False),
     Column("message", Text, nullable=False),
-    Column("data", _JSON, nullable=False),
+    Column("data", JSON_, nullable=False),
     UniqueConstraint("job_id", "id"),
     sqlite_autoincrement=True,
 )
@@ -133,7 +133,7 @@ metrics = Table(
     _of_job(ondelete="CASCADE", primary_key=True),
     Column("step", Integer, primary_key=True, autoincrement=False),
     Column("at", Moment, nullable=False),
-    Column("numbers", _JSON, nullable=False),
+    Column("numbers", JSON_, nullable=False),
 )
 
 files = Table(
@@ -144,7 +144,7 @@ files = Table(
     Column("sha256", String(64), primary_key=True),
     Column("size_bytes", BigInteger, nullable=False),
     Column("remote_id", String(255)),
-    Column("sender", _JSON),
+    Column("sender", JSON_),
     Column("updated_at", Moment, nullable=False),
 )
 """One row a file and account: without `remote_id` it is on its way up, sent by `sender`."""
@@ -157,12 +157,12 @@ deployments = Table(
     Column("backend", String(64), nullable=False),
     Column("account", String(255), nullable=False),
     Column("profile", String(255)),
-    Column("model", _JSON, nullable=False),
+    Column("model", JSON_, nullable=False),
     Column("name", String(255), nullable=False),
-    Column("options", _JSON, nullable=False),
+    Column("options", JSON_, nullable=False),
     Column("state", String(16), nullable=False),
     Column("remote_id", String(255)),
-    Column("address", _JSON),
+    Column("address", JSON_),
     Column("hourly_usd", Float),
     Column("ttl_s", Float, nullable=False),
     Column("expires_at", Moment, nullable=False),

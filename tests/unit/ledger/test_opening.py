@@ -19,7 +19,7 @@ from anytune.errors import ConfigError, LedgerError
 from anytune.ledger import Ledger
 from anytune.ledger.engine import journal_for, network_file_system, open_database
 from anytune.ledger.migrate import HEAD, SCHEMA_TABLE
-from anytune.ledger.tables import metadata
+from anytune.ledger.server_tables import metadata
 
 JOB_OF_0001 = """
 INSERT INTO anytune_jobs (id, backend, account, name, attempt, spec, spec_hash, outcome, model, data, resolved, losses, findings,

@@ -1,0 +1,128 @@
+"""The ASGI application: the guard in front, the routes behind it, and the loops that live as long as it does."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter, FastAPI
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+import anytune
+from anytune.errors import AnytuneError
+from anytune.paths import home
+from anytune.runtime import Runtime, runtime
+from anytune.server.book import Book
+from anytune.server.engines.pool import Pool
+from anytune.server.errors import ApiError, api_error
+from anytune.server.guard import Guard
+from anytune.server.hooks.sender import Hooks
+from anytune.server.house import House
+from anytune.server.metrics import Metrics
+from anytune.server.routes import completions, files, jobs, models, service, unserved, uploads
+from anytune.server.store import Store
+from anytune.server.training.offers import Offers
+from anytune.server.training.runner import Runner
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from fastapi import Request
+
+    from anytune.server.config import ServeConfig
+
+__all__ = ["create_app"]
+
+_PREFIXES = ("/v1", "/openai/v1")
+"""OpenAI's own path, and the one under which clients of Azure OpenAI ask."""
+
+
+def create_app(config: ServeConfig, *, context: Runtime | None = None) -> FastAPI:
+    """Make the application. Nothing runs before its lifespan begins.
+
+    Args:
+        config: What the owner decided.
+        context: Ledger, retries and clock; the process's own by default.
+    """
+    house, hooks = _furnished(config, context or runtime())
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            for part in (house.runner, house.pool, hooks):
+                await part.start()
+                stack.push_async_callback(part.stop)
+            yield
+
+    app = FastAPI(
+        title="anytune",
+        summary="OpenAI's fine-tuning API over any backend.",
+        version=anytune.__version__,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        exception_handlers={ApiError: _refused, AnytuneError: _failed, RequestValidationError: _invalid, HTTPException: _unrouted},
+    )
+    app.state.house = house
+    app.include_router(service.router)
+    for place, prefix in enumerate(_PREFIXES):
+        app.include_router(_api(), prefix=prefix, include_in_schema=place == 0)
+    app.add_middleware(Guard, house=house)
+    return app
+
+
+def _furnished(config: ServeConfig, context: Runtime) -> tuple[House, Hooks]:
+    metrics = Metrics()
+    book = Book(context.ledger.database)
+    store = Store((config.home or home() / "server") / "files")
+    house = House(
+        config=config,
+        context=context,
+        book=book,
+        store=store,
+        offers=Offers(config, context),
+        pool=Pool(config, context, metrics),
+        runner=Runner(config, context, book, store, metrics),
+        metrics=metrics,
+    )
+    return house, Hooks(config, book, metrics)
+
+
+def _api() -> APIRouter:
+    router = APIRouter()
+    for noun in (files, uploads, jobs, models, completions, unserved):
+        router.include_router(noun.router)
+    return router
+
+
+async def _refused(_: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, ApiError):
+        raise error
+    return JSONResponse(error.body, status_code=error.status, headers=error.headers)
+
+
+async def _failed(request: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, AnytuneError):
+        raise error
+    return await _refused(request, api_error(error))
+
+
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
+    """Name the first field that is wrong, as OpenAI does."""
+    if not isinstance(error, RequestValidationError):
+        raise error
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"] if part not in {"body", "query", "path"})
+    if first["type"] == "extra_forbidden":
+        return await _refused(request, ApiError(400, f"Unrecognized request argument supplied: {where}.", param=where))
+    return await _refused(request, ApiError(400, f"`{where or 'body'}`: {first['msg']}.", param=where or None))
+
+
+async def _unrouted(request: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, HTTPException):
+        raise error
+    said = f"{request.method} {request.url.path}: {error.detail}. docs/reference/http-api.md lists what there is."
+    return await _refused(request, ApiError(error.status_code, said, headers=dict(error.headers or {})))

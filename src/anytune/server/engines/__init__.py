@@ -1,0 +1,1 @@
+"""Models that answer: engines are started on demand, shared, and stopped when idle."""

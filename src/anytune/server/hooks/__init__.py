@@ -1,0 +1,1 @@
+"""Signed webhooks: owed in the book, sent until they arrive."""

@@ -1,0 +1,9 @@
+"""Routes: jobs."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+__all__ = ["router"]
+
+router = APIRouter(tags=["jobs"])
