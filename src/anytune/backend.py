@@ -41,11 +41,12 @@ CONTRACT_VERSION = 1
 
 Ability = Literal[
     "upload", "events", "metrics", "checkpoints", "pause", "resume", "delete_model", "deploy", "continue", "render", "probe",
-    "list_jobs", "list_deployments",
+    "list_jobs", "list_deployments", "adapters",
 ]  # fmt: skip
 """What a backend may be able to do beside the four musts. `continue`: a tuned model can be trained further.
 `render`: rows can be shown as the model will see them. `probe`: a quote can be measured by a few real steps.
-`list_jobs`, `list_deployments`: what the account holds can be listed, also what another ledger made."""
+`list_jobs`, `list_deployments`: what the account holds can be listed, also what another ledger made.
+`adapters`: one host answers for a base and for several adapters of it (`DeployOrder.adapters`)."""
 
 
 class Capabilities(Value):
@@ -137,10 +138,12 @@ class DeployOrder(Value):
 
     Attributes:
         ref: anytune's id of the deployment (a ULID); the remote name derives from it.
-        model: What to host.
+        model: What to host; with `adapters`, the base of them all.
         name: A word for people.
         ttl_s: Seconds after which the host must be gone, also if nobody asks.
         options: The backend's own words (sku, flavor, …).
+        adapters: Tuned models that share the host, by the name that requests send as `model`; their artifacts hold an `adapter`, or their
+            id is the folder of one. The base answers to the address's own name. Empty where the ability `adapters` is not declared.
     """
 
     ref: str
@@ -148,6 +151,7 @@ class DeployOrder(Value):
     name: str
     ttl_s: float
     options: dict[str, Any] = Field(default_factory=dict)
+    adapters: dict[str, ModelRef] = Field(default_factory=dict)
 
 
 class RemoteDeployment(Value):

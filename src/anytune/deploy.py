@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 from anytune import posting
 from anytune.arrival import arrived
 from anytune.backend import DeployOrder, RemoteDeployment
+from anytune.crew import checked
 from anytune.errors import (
     BackendError,
     ConfigError,
@@ -87,30 +88,33 @@ class Deployment:
         ttl_s: float,
         name: str | None = None,
         options: Mapping[str, Any] | None = None,
+        adapters: Mapping[str, TunedModel] | None = None,
         context: Runtime | None = None,
     ) -> Deployment:
         """Ask for a host: a row in the ledger first, then the backend. Does not wait until it answers.
 
         Raises:
-            ConfigError: `ttl_s` is not positive.
-            NotFound: Files of the model are missing, or the backend knows no such model.
+            ConfigError: `ttl_s` is not positive, or the adapters' names cannot be told apart.
+            NotFound: Files of a model are missing, or the backend knows no such model.
+            Unsupported: The backend gives each tuned model a host of its own, and there are `adapters`.
         """
         if ttl_s <= 0:
             raise ConfigError(f"`ttl_s` is {ttl_s}.", fix="Give the seconds after which the host may be taken down.")
-        if model.ref.missing:
-            raise NotFound(f"{model.id}: missing {', '.join(model.ref.missing)}.", fix="Restore the files, or train a new attempt.")
-        context = context or runtime()
         backend = model.backend
+        name = name or model.id.rstrip("/").rsplit("/", 1)[-1]
+        crew = checked(model, adapters or {}, backend, name=name)
+        context = context or runtime()
         row = context.ledger.plan_deployment(
             backend=backend.name,
             account=backend.account,
             profile=model.backend_name,
             model=model.ref,
-            name=name or model.id.rstrip("/").rsplit("/", 1)[-1],
+            name=name,
             ttl_s=ttl_s,
             job_id=model.job_id,
             host=host(),
             options=options,
+            adapters=crew,
         )
         deployment = cls(row, context=context)
         context.backends.setdefault(model.backend_name, backend)
@@ -121,7 +125,7 @@ class Deployment:
                 deployment._record(RemoteDeployment(id=model.id, state="gone", error=str(error)))  # nothing was started
                 raise
             return deployment
-        order = DeployOrder(ref=row.id, model=model.ref, name=row.name, ttl_s=ttl_s, options=dict(options or {}))
+        order = DeployOrder(ref=row.id, model=model.ref, name=row.name, ttl_s=ttl_s, options=dict(options or {}), adapters=crew)
         deployment._begin(order, backend)
         return deployment
 

@@ -10,6 +10,8 @@ from anytune.runtime import Runtime, runtime
 from anytune.values import ModelRef
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from anytune.backend import Backend
     from anytune.deploy import Deployment
 
@@ -101,21 +103,25 @@ class TunedModel:
         """The backend, set up."""
         return self._context.backend(self._word)
 
-    def deploy(self, *, ttl_s: float = DEFAULT_TTL_S, name: str | None = None, **options: Any) -> Deployment:
+    def deploy(
+        self, *, ttl_s: float = DEFAULT_TTL_S, name: str | None = None, adapters: Mapping[str, TunedModel] | None = None, **options: Any
+    ) -> Deployment:
         """Start a host for the model; used as a context manager it gives the endpoint and takes the host down at the end.
 
         Args:
             ttl_s: Seconds after which the host is taken down, whatever happens to this program.
             name: A word for people; the model's own by default.
+            adapters: Tuned models whose base this one is, by the name that requests send as `model`: they share the host with it, and with
+                each other (`endpoint.chat(…, model=name)`).
             options: The backend's own words (sku, capacity, flavor, …).
 
         Raises:
-            NotFound: Files of the model are missing.
-            Unsupported: The backend hosts nothing and the model is not served already.
+            NotFound: Files of a model are missing.
+            Unsupported: The backend hosts nothing and the model is not served already; or `adapters` cannot share a host there.
         """
         from anytune.deploy import Deployment  # noqa: PLC0415 - deploy stands beside this module, and imports it
 
-        return Deployment.start(self, ttl_s=ttl_s, name=name, options=options, context=self._context)
+        return Deployment.start(self, ttl_s=ttl_s, name=name, options=options, adapters=adapters, context=self._context)
 
     def delete(self) -> None:
         """Delete the model at its backend, for good.

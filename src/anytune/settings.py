@@ -11,11 +11,13 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from anytune.errors import ConfigError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pydantic import GetJsonSchemaHandler, ModelWrapValidatorHandler
     from pydantic.json_schema import JsonSchemaValue
     from pydantic_core import CoreSchema
 
-__all__ = ["Settings", "nearest"]
+__all__ = ["Settings", "nearest", "read_yaml"]
 
 
 def nearest(word: str, known: list[str]) -> str | None:
@@ -26,6 +28,30 @@ def nearest(word: str, known: list[str]) -> str | None:
         'learning_rate'
     """
     return next(iter(difflib.get_close_matches(word, known, n=1)), None)
+
+
+def read_yaml(path: Path, *, what: str, fix: str) -> dict[str, Any]:
+    """Read settings from a YAML file; tags that would make objects are refused.
+
+    Args:
+        path: The file.
+        what: What it is, for the error: `the spec`.
+        fix: What to do where it is no YAML, or holds no settings.
+
+    Raises:
+        ConfigError: It cannot be read, is no YAML, or no mapping of names.
+    """
+    import yaml  # noqa: PLC0415 - only what comes from files needs it
+
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"Cannot read {what} {path}: {error.strerror}.", fix="Check the path.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not YAML: {str(error).splitlines()[0]}.", fix=fix) from error
+    if not isinstance(raw, dict) or not all(isinstance(name, str) for name in raw):
+        raise ConfigError(f"{path} holds no settings.", fix=fix)
+    return raw
 
 
 class Settings(BaseModel):

@@ -13,7 +13,7 @@ from pydantic import Field, field_validator
 
 from anytune.errors import ConfigError
 from anytune.methods import DPO, RFT, SFT, Method
-from anytune.settings import Settings
+from anytune.settings import Settings, read_yaml
 
 __all__ = ["DPO", "RFT", "SFT", "Adapter", "Budget", "Full", "LoRA", "Method", "QLoRA", "TrainingSpec", "spec_hash"]
 
@@ -167,7 +167,7 @@ class TrainingSpec(Settings):
         Raises:
             ConfigError: The file is missing, is no YAML mapping, or a key is wrong.
         """
-        raw = _yaml(path)
+        raw = read_yaml(path, what="the spec", fix="Start with `backend:`, `model:` and `train:`; docs/reference/spec.md has an example.")
         spec = cls(**raw)
         folder = path.resolve().parent
         paths = {"train": spec.train} | ({"validation": spec.validation} if spec.validation is not None else {})
@@ -205,20 +205,6 @@ def spec_hash(spec: TrainingSpec, *, model: str, data: dict[str, str]) -> str:
 
 def _on_hub(path: Path) -> bool:
     return str(path).startswith(_HUB)
-
-
-def _yaml(path: Path) -> dict[str, Any]:
-    import yaml  # noqa: PLC0415 - only specs from files need it
-
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"Cannot read the spec {path}: {error.strerror}.", fix="Check the path.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not YAML: {str(error).splitlines()[0]}.", fix="See docs/reference/spec.md for an example.") from error
-    if not isinstance(raw, dict) or not all(isinstance(name, str) for name in raw):
-        raise ConfigError(f"{path} holds no settings.", fix="Start with `backend:`, `model:` and `train:`.")
-    return raw
 
 
 def json_schema() -> dict[str, Any]:

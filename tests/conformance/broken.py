@@ -427,7 +427,7 @@ class DeploysTwice(Broken):
 
 
 class ReadyTooEarly(Broken):
-    breaks: ClassVar = {"B36", "B37", "B38", "B40"}
+    breaks: ClassVar = {"B36", "B37", "B38", "B40", "B55", "B56"}
 
     def poll_deployment(self, deployment_id):
         seen = super().poll_deployment(deployment_id)
@@ -435,7 +435,7 @@ class ReadyTooEarly(Broken):
 
 
 class StreamDiffers(Broken):
-    breaks: ClassVar = {"B37"}
+    breaks: ClassVar = {"B37", "B55"}
 
     def deploy(self, order):
         host = super().deploy(order)
@@ -625,6 +625,30 @@ class LivesForEver(Broken):
 
     def deploy(self, order):
         return super().deploy(order.model_copy(update={"ttl_s": 3600.0}))
+
+
+class BaseAnswersForAdapters(Broken):
+    breaks: ClassVar = {"B55"}
+
+    def deploy(self, order):
+        return super().deploy(order.model_copy(update={"adapters": dict.fromkeys(order.adapters, order.model)}))
+
+
+class AnswersToAnyName(Broken):
+    breaks: ClassVar = {"B56"}
+
+    class Names(dict):
+        def __contains__(self, name):
+            return True
+
+        def __missing__(self, name):
+            return "base"
+
+    def deploy(self, order):
+        host = super().deploy(order)
+        engine = self.store.engines[host.id]
+        engine.models = self.Names(engine.models) if order.adapters else engine.models
+        return host
 
 
 BROKEN = [cls for cls in vars().copy().values() if isinstance(cls, type) and issubclass(cls, Broken) and "breaks" in vars(cls)]

@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 import os
+import re
+import socket
+import threading
+import time
+from pathlib import Path
 
 import pytest
+import uvicorn
+import yaml
 
-from anytune import plugins
+from anytune import Deployment, plugins
+from anytune.runtime import Runtime
+from anytune.server.app import create_app
+from anytune.server.config import ServeConfig
 from anytune.testing import AzureSimulator, MemoryBackend, OpenAISimulator
+
+KEY = "sk-docs-7d1c40e9ab52f6830e94c1b7a26d58f3"
+"""What ANYTUNE_API_KEY holds while a page about the server is read aloud."""
+
+TUTORIAL = Path(__file__).parents[2] / "docs" / "tutorial" / "server.md"
 
 VENDORS = ("OPENAI_", "AZURE_", "ANYTUNE_")
 
@@ -76,3 +91,33 @@ def elsewhere(tmp_path):
         return known | {"ANYTUNE_HOME": str(tmp_path / "home")} | more
 
     return environment
+
+
+@pytest.fixture
+def served(request, rehearsed, monkeypatch):
+    """Give a server with the settings of the page's first YAML block, and the environment of somebody who has its key; nothing is trained."""
+    page = getattr(request, "param", None) or (request.getfixturevalue("page") if "page" in request.fixturenames else TUTORIAL)
+    found = yaml.safe_load(re.search(r"^```yaml\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)[1])
+    context = Runtime()
+    app = create_app(ServeConfig(**(found | {"backend": "memory"})), context=context, environ={"ANYTUNE_API_KEY": KEY})
+    bound = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, ws="none", lifespan="on", timeout_graceful_shutdown=1))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
+    thread.start()
+    base_url = f"http://127.0.0.1:{bound.getsockname()[1]}/v1"
+    monkeypatch.setenv("OPENAI_BASE_URL", base_url)
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    monkeypatch.setenv("TEAM_WEBHOOK_SECRET", "whsec_" + "c2VjcmV0" * 6)
+    deadline = time.monotonic() + 30
+    while not server.started:
+        assert thread.is_alive(), "the server ended"
+        assert time.monotonic() < deadline, "the server did not start"
+        time.sleep(0.01)
+    yield base_url
+    server.should_exit = True
+    thread.join(20)
+    for left in Deployment.list(context=context):  # engines outlive a server; here nobody comes back to them
+        left.stop()
+    for backend in context.backends.values():
+        backend.close()
+    context.ledger.close()

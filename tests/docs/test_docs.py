@@ -18,6 +18,8 @@ BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 REFERENCE = ROOT / "docs" / "reference"
 ABOUT_HOSTS = {"openai", "azure", "bring-existing-jobs"}
 """Pages that are run against simulators of hosts."""
+ABOUT_THE_SERVER = {"tutorial/server", "how-to/run-the-server"}
+"""Pages that are run against a server with the settings that they show."""
 
 
 def blocks(page):
@@ -40,6 +42,8 @@ def desk(rehearsed, tmp_path):
 def test_the_python_blocks_of_a_page_run_one_after_the_other(page, desk, request):
     if page.stem in ABOUT_HOSTS:
         request.getfixturevalue("hosted")
+    if f"{page.parent.name}/{page.stem}" in ABOUT_THE_SERVER:
+        request.getfixturevalue("served")
     namespace = {"__name__": "reader"}
     for line, code in blocks(page):
         exec(compile("\n" * line + code, str(page), "exec"), namespace)  # so that a traceback points into the page

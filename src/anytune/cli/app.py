@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from anytune.cli import backends, chat, data, deployments, doctor, gc, jobs, quickstart, run, schema
+from anytune.cli import backends, chat, data, deployments, doctor, gc, jobs, quickstart, run, schema, serve
 from anytune.cli.show import result
 
 __all__ = ["app"]
@@ -26,6 +26,7 @@ app.command("gc")(gc.gc)
 app.command("deploy")(deployments.deploy)
 app.add_typer(deployments.app, name="deployments")
 app.command("chat")(chat.chat)
+app.add_typer(serve.app, name="serve")
 app.command("backends")(backends.backends)
 app.command("doctor")(doctor.doctor)
 app.command("schema")(schema.schema)

@@ -116,6 +116,7 @@ class DeploymentRow(Value):
         job_id: The job that made the model, where one did.
         model: JSON of `ModelRef`.
         options: The backend's own words (sku, flavor, …).
+        adapters: JSON of the `ModelRef` of each tuned model that shares the host, by the name that requests send.
         address: `base_url` and `model`; never the credential.
         hourly_usd: What it costs, 0 for one's own machine, None where it is not known.
         ttl_s: Seconds from `created_at` to `expires_at`.
@@ -132,6 +133,7 @@ class DeploymentRow(Value):
     model: dict[str, Any]
     name: str
     options: dict[str, Any] = Field(default_factory=dict)
+    adapters: dict[str, dict[str, Any]] = Field(default_factory=dict)
     state: DeploymentState = "planned"
     remote_id: str | None = None
     address: dict[str, Any] | None = None

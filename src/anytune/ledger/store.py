@@ -256,6 +256,7 @@ class Ledger:
         host: str | None,
         job_id: str | None = None,
         options: Mapping[str, Any] | None = None,
+        adapters: Mapping[str, ModelRef] | None = None,
         hourly_usd: float | None = None,
     ) -> DeploymentRow:
         """Write down a host before it is asked for; it expires `ttl_s` seconds from now."""
@@ -275,6 +276,7 @@ class Ledger:
                 now=self.clock(),
                 model=model.model_dump(mode="json"),
                 options=jobs.clean(dict(options or {})),
+                adapters={word: each.model_dump(mode="json") for word, each in (adapters or {}).items()},
                 **columns,
             )
 

@@ -160,6 +160,7 @@ deployments = Table(
     Column("model", JSON_, nullable=False),
     Column("name", String(255), nullable=False),
     Column("options", JSON_, nullable=False),
+    Column("adapters", JSON_, nullable=False, server_default="{}"),
     Column("state", String(16), nullable=False),
     Column("remote_id", String(255)),
     Column("address", JSON_),

@@ -29,6 +29,7 @@ _HOMES = {
     "Progress": "anytune.local.task",
     "Reporter": "anytune.local.child",
     "ServeSettings": "anytune.local.task",
+    "Served": "anytune.local.task",
     "Task": "anytune.local.task",
     "TaskState": "anytune.local.task",
     "address": "anytune.local.client",
@@ -53,6 +54,7 @@ __all__ = [
     "Progress",
     "Reporter",
     "ServeSettings",
+    "Served",
     "Task",
     "TaskState",
     "address",
@@ -91,7 +93,7 @@ if TYPE_CHECKING:
         task_folder,
         tasks,
     )
-    from anytune.local.task import DEFAULT_ENV, Progress, ServeSettings, Task, TaskState
+    from anytune.local.task import DEFAULT_ENV, Progress, Served, ServeSettings, Task, TaskState
 
 
 __getattr__ = loader(__name__, _HOMES)

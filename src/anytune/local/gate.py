@@ -32,7 +32,7 @@ from anytune.values import now
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from anytune.local.task import ServeSettings
+    from anytune.local.task import Served, ServeSettings
 
 __all__ = ["Gate", "main"]
 
@@ -120,7 +120,8 @@ class Gate:
         async with httpx2.AsyncClient(base_url=base_url, timeout=timeout, limits=limits, trust_env=False) as client:
             try:
                 async with asyncio.timeout(self.settings.ready_timeout_s):
-                    report = await self._prepare(client)
+                    await self._healthy(client)
+                    reports = {name: await self._prepared(client, name, served) for name, served in self.settings.models.items()}
             except TimeoutError:
                 lines = "\n".join(durable.tail(self.folder / "engine.log", 20))
                 text = f"The engine was not ready within {self.settings.ready_timeout_s:g} s.\nLast lines of its log:\n{lines}"
@@ -138,29 +139,29 @@ class Gate:
             try:
                 while not server.started and not answering.done():  # noqa: ASYNC110 - uvicorn has no event for it
                     await asyncio.sleep(0.02)
-                self._say_ready(report)
+                self._say_ready(reports)
                 await asyncio.shield(answering)
             finally:
                 server.should_exit = True
                 with contextlib.suppress(asyncio.CancelledError):
                     await asyncio.wait({answering}, timeout=_DRAIN_S + 1)
 
-    async def _prepare(self, client: httpx2.AsyncClient) -> parity.ParityReport | None:
-        """Wait for health, warm up, and compare with the trainer.
+    async def _prepared(self, client: httpx2.AsyncClient, name: str, served: Served) -> parity.ParityReport | None:
+        """Warm up one of the models, and compare it with the trainer.
 
         Raises:
             DeploymentFailed: Parity did not hold; the text shows the differences.
         """
-        await self._healthy(client)
-        expected = None if self.settings.parity is None else parity.load(self.settings.parity)
+        expected = None if served.parity is None else parity.load(served.parity)
         hello = expected.rows[0].messages if expected else ({"role": "user", "content": "Hello"},)
-        await parity.ask_engine(client, self.settings.engine_model, hello, max_tokens=2)
+        await parity.ask_engine(client, served.engine_model, hello, max_tokens=2)
         if expected is None:
             return None
-        report = await parity.check(client, self.settings.engine_model, expected, mode=self.settings.parity_mode)
+        report = await parity.check(client, served.engine_model, expected, mode=self.settings.parity_mode)
         if not report.held:
             shown = "\n".join(f"  {line}" for line in report.differences)
-            text = f"The engine does not say what the trained model said (parity, {report.mode}):\n{shown}"
+            which = f" of {name}" if self.settings.adapters else ""
+            text = f"The engine does not say what the trained model{which} said (parity, {report.mode}):\n{shown}"
             raise DeploymentFailed(text, fix="Check that the engine uses the model's own chat template, dtype and tokenizer.")
         return report
 
@@ -201,10 +202,11 @@ class Gate:
                 self._engine.wait()
         send(signal.SIGKILL, child=None, others=carriers(self.folder.id, self.folder.path))
 
-    def _say_ready(self, report: parity.ParityReport | None) -> None:
-        checked = None if report is None else report.model_dump(mode="json")
+    def _say_ready(self, reports: dict[str, parity.ParityReport | None]) -> None:
+        shown = {name: None if report is None else report.model_dump(mode="json") for name, report in reports.items()}
+        checked = shown.pop(self.settings.model)
         content = {"base_url": f"http://127.0.0.1:{self.port}/v1", "model": self.settings.model, "pid": os.getpid(), "parity": checked}
-        durable.write(self.folder / "ready.json", content)
+        durable.write(self.folder / "ready.json", content | {"adapters": shown})
 
     def _write(self, name: str, message: str) -> None:
         if self.folder.path.exists():

@@ -20,23 +20,19 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from anytune.local.bodies import BadBody, vetted
+
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from anytune.local.task import ServeSettings
+    from anytune.local.task import Served, ServeSettings
 
 __all__ = ["application"]
 
 BODY_BYTES = 16 * 2**20
 _HOST = re.compile(rb"(?i)(?:127\.0\.0\.1|localhost)(?::\d{1,5})?")
 _TYPES = {400: "invalid_request_error", 401: "authentication_error", 403: "permission_error", 404: "not_found_error", 502: "server_error"}
-_REFUSED = frozenset({
-    *("api_base", "base_url", "api_key", "extra_headers", "extra_body"),
-    *("chat_template", "generation_config", "trust_remote_code", "code_revision", "revision"),
-})  # fmt: skip
-_TEMPLATE_SWITCHES = frozenset({"enable_thinking"})
-_MEDIA = ("image_url", "video_url", "audio_url", "input_image")
 
 
 def application(client: httpx2.AsyncClient, settings: ServeSettings, token: str) -> ASGIApp:
@@ -44,23 +40,25 @@ def application(client: httpx2.AsyncClient, settings: ServeSettings, token: str)
 
     Args:
         client: Speaks to the engine.
-        settings: Names of the model, here and at the engine.
+        settings: Names of the models, here and at the engine.
         token: The bearer token that every request but `/health` needs.
     """
     created = int(time.time())
+    served = settings.models
 
     async def health(_: Request) -> Response:
         return JSONResponse({"status": "ok"})
 
     async def models(_: Request) -> Response:
-        return JSONResponse({"object": "list", "data": [_card(settings.model, created)]})
+        return JSONResponse({"object": "list", "data": [_card(name, created) for name in served]})
 
     async def model(request: Request) -> Response:
-        _known(request.path_params["name"], settings.model)
-        return JSONResponse(_card(settings.model, created))
+        name = request.path_params["name"]
+        _known(name, served)
+        return JSONResponse(_card(name, created))
 
     async def forward(request: Request) -> Response:
-        body = _checked(await _body(request), settings)
+        body = _checked(await _body(request), served, greedy_only=settings.greedy_only)
         return await _relay(client, request, body)
 
     routes = [Route("/health", health), Route("/v1/models", models), Route("/v1/models/{name:path}", model)]
@@ -126,46 +124,25 @@ def _no_constant(word: str) -> None:
     raise ValueError(word)
 
 
-def _checked(body: dict[str, Any], settings: ServeSettings) -> dict[str, Any]:
+def _checked(body: dict[str, Any], served: dict[str, Served], *, greedy_only: bool) -> dict[str, Any]:
     """Refuse what must not reach the engine, and give the model the name that the engine knows."""
     if "model" not in body:
         raise HTTPException(400, "`model` is missing.")
-    _known(body["model"], settings.model)
-    refused = sorted(_REFUSED & body.keys())
-    if not _only_switches(body.get("chat_template_kwargs") or {}):
-        refused.append("chat_template_kwargs")
-    if refused:
-        raise HTTPException(400, f"A request cannot set `{refused[0]}`.")
-    if settings.greedy_only and body.get("temperature"):
+    meant = _known(body["model"], served)
+    try:
+        vetted(body)
+    except BadBody as error:
+        raise HTTPException(400, error.message) from None
+    if greedy_only and body.get("temperature"):
         raise HTTPException(400, "This engine decodes greedily: leave `temperature` out, or set it to 0.")
-    if _fetches(body.get("messages")) or _fetches(body.get("input")):
-        raise HTTPException(400, "Images, audio and video are taken as `data:` URLs only; this endpoint fetches nothing.")
-    return body | {"model": settings.engine_model}
+    return body | {"model": meant.engine_model}
 
 
-def _only_switches(given: object) -> bool:
-    """Tell whether template arguments are harmless: one of them could be a whole template."""
-    return isinstance(given, dict) and all(key in _TEMPLATE_SWITCHES and isinstance(value, bool) for key, value in given.items())
-
-
-def _known(name: object, model: str) -> None:
-    if name != model:
-        raise HTTPException(404, f"The model {str(name)[:200]!r} does not exist here; this endpoint serves {model!r}.")
-
-
-def _fetches(messages: object) -> bool:
-    """Tell whether a content part names a URL that the engine would fetch."""
-    parts: list[object] = []
-    for message in messages if isinstance(messages, list) else []:
-        content = message.get("content") if isinstance(message, dict) else None
-        parts += content if isinstance(content, list) else []
-    for part in parts:
-        for key in _MEDIA:
-            value = part.get(key) if isinstance(part, dict) else None
-            url = value.get("url") if isinstance(value, dict) else value
-            if url is not None and not str(url).startswith("data:"):
-                return True
-    return False
+def _known(name: object, served: dict[str, Served]) -> Served:
+    if not isinstance(name, str) or name not in served:
+        names = ", ".join(repr(each) for each in served)
+        raise HTTPException(404, f"The model {str(name)[:200]!r} does not exist here; this endpoint serves {names[:500]}.")
+    return served[name]
 
 
 async def _relay(client: httpx2.AsyncClient, request: Request, body: dict[str, Any]) -> Response:

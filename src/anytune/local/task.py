@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from anytune.values import Value
 
-__all__ = ["DEFAULT_ENV", "Progress", "ServeSettings", "Task", "TaskState", "TaskStatus"]
+__all__ = ["DEFAULT_ENV", "Progress", "ServeSettings", "Served", "Task", "TaskState", "TaskStatus"]
 
 DEFAULT_ENV = (
     *("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR"),
@@ -27,6 +27,18 @@ DEFAULT_ENV = (
 TaskStatus = Literal["queued", "running", "paused", "succeeded", "failed", "cancelled", "starting", "ready", "stopped"]
 
 
+class Served(Value):
+    """One of the models that an engine holds.
+
+    Attributes:
+        engine_model: The name that the engine wants; clients' requests are rewritten to it.
+        parity: The trainer's parity.json; None where there is none: then it is ready once it says anything.
+    """
+
+    engine_model: str
+    parity: Path | None = None
+
+
 class ServeSettings(Value):
     """What the serving child needs to know.
 
@@ -39,6 +51,7 @@ class ServeSettings(Value):
         parity_mode: `cpu` or `gpu` (see `anytune.local.parity`); None takes the file's.
         ready_timeout_s: Seconds from start to ready; loading and the first request of a batching engine take up to a minute on a CPU.
         greedy_only: The engine decodes every request greedily whatever it asks for, so that `temperature` over 0 is refused, not ignored.
+        adapters: What the engine holds beside `model`, by the name that clients send.
     """
 
     engine: tuple[str, ...] = Field(min_length=1)
@@ -49,6 +62,12 @@ class ServeSettings(Value):
     parity_mode: Literal["cpu", "gpu"] | None = None
     ready_timeout_s: float = Field(default=300, gt=0)
     greedy_only: bool = False
+    adapters: dict[str, Served] = Field(default_factory=dict)
+
+    @property
+    def models(self) -> dict[str, Served]:
+        """All that the engine holds, by the name that clients send; `model` comes first."""
+        return {self.model: Served(engine_model=self.engine_model, parity=self.parity)} | self.adapters
 
 
 class Task(Value):

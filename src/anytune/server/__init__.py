@@ -8,7 +8,10 @@ main.py        the process: lock, first key, uvicorn
 guard/         what every request must pass: Host, Origin, key, content type, size, rate
 routes/        one file a noun of the HTTP API; a route checks, asks the book, and shapes an answer
 book/          the server's own rows in the ledger's database: keys, files, uploads, jobs, events, deliveries
+shapes/        bodies of requests and answers, as the published contract has them
+multipart.py   forms with one file, read as they come and held to their size
 store.py       bytes of files on the disk, under random names
+sweep.py       takes away what nobody needs: expired files, open uploads, bytes without a row
 training/      orders to specs, the fair queue, the clerk that submits, the eyes that follow
 engines/       models that answer: started on demand, shared, stopped when idle
 hooks/         signed webhooks

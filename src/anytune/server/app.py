@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -16,18 +17,22 @@ from anytune.paths import home
 from anytune.runtime import Runtime, runtime
 from anytune.server.book import Book
 from anytune.server.engines.pool import Pool
-from anytune.server.errors import ApiError, api_error
+from anytune.server.errors import REFUSALS, ApiError, api_error, invalid
+from anytune.server.faults import FaultFile, WireFaults
+from anytune.server.faults import read as read_faults
 from anytune.server.guard import Guard
+from anytune.server.guard.start import first_key
 from anytune.server.hooks.sender import Hooks
 from anytune.server.house import House
 from anytune.server.metrics import Metrics
 from anytune.server.routes import completions, files, jobs, models, service, unserved, uploads
 from anytune.server.store import Store
+from anytune.server.sweep import Sweep
 from anytune.server.training.offers import Offers
 from anytune.server.training.runner import Runner
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
 
     from fastapi import Request
 
@@ -39,19 +44,29 @@ _PREFIXES = ("/v1", "/openai/v1")
 """OpenAI's own path, and the one under which clients of Azure OpenAI ask."""
 
 
-def create_app(config: ServeConfig, *, context: Runtime | None = None) -> FastAPI:
+def create_app(config: ServeConfig, *, context: Runtime | None = None, environ: Mapping[str, str] = os.environ) -> FastAPI:
     """Make the application. Nothing runs before its lifespan begins.
 
     Args:
         config: What the owner decided.
         context: Ledger, retries and clock; the process's own by default.
+        environ: Where `ANYTUNE_API_KEY` may be set.
+
+    Raises:
+        ConfigError: A model's entry is wrong, or it would not be safe to start.
+        BackendMissing: A backend is named that is not installed.
     """
+    plan = FaultFile() if config.faults is None else read_faults(config.faults, config.backend)
+    config = config.model_copy(update={"options": config.options | plan.options})
     house, hooks = _furnished(config, context or runtime())
+    house.offers.check()
+    first = first_key(house.book, config, environ)
+    house.first_key = first.shown
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            for part in (house.runner, house.pool, hooks):
+            for part in (Sweep(house.book, house.store), house.runner, house.pool, hooks):
                 await part.start()
                 stack.push_async_callback(part.stop)
             yield
@@ -64,13 +79,17 @@ def create_app(config: ServeConfig, *, context: Runtime | None = None) -> FastAP
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        redirect_slashes=False,
         exception_handlers={ApiError: _refused, AnytuneError: _failed, RequestValidationError: _invalid, HTTPException: _unrouted},
     )
     app.state.house = house
     app.include_router(service.router)
     for place, prefix in enumerate(_PREFIXES):
-        app.include_router(_api(), prefix=prefix, include_in_schema=place == 0)
-    app.add_middleware(Guard, house=house)
+        app.include_router(_api(), prefix=prefix, include_in_schema=place == 0, responses=REFUSALS)
+    app.router.routes[:0] = [route for prefix in _PREFIXES for route in completions.shortcuts(prefix)]
+    if plan.wire:
+        app.add_middleware(WireFaults, faults=plan.wire)
+    app.add_middleware(Guard, house=house, held=first.held)
     return app
 
 
@@ -114,11 +133,7 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
     """Name the first field that is wrong, as OpenAI does."""
     if not isinstance(error, RequestValidationError):
         raise error
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"] if part not in {"body", "query", "path"})
-    if first["type"] == "extra_forbidden":
-        return await _refused(request, ApiError(400, f"Unrecognized request argument supplied: {where}.", param=where))
-    return await _refused(request, ApiError(400, f"`{where or 'body'}`: {first['msg']}.", param=where or None))
+    return await _refused(request, invalid(error.errors()))
 
 
 async def _unrouted(request: Request, error: Exception) -> JSONResponse:

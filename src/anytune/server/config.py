@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import Field, JsonValue, SecretStr
+from pydantic import Field, JsonValue, SecretStr, field_validator, model_validator
 
+from anytune.errors import ConfigError
+from anytune.server.hooks import addresses, signature
 from anytune.settings import Settings
 from anytune.spec import Adapter, Budget
 
@@ -57,6 +60,24 @@ class Webhook(Settings):
     private: bool = False
     """Allow http and addresses of the own network."""
 
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        addresses.place(self.url, private=self.private)
+        return self
+
+    @field_validator("secret")
+    @classmethod
+    def _from_environment(cls, secret: SecretStr) -> SecretStr:
+        named = secret.get_secret_value()
+        if named.startswith("$"):
+            if named[1:] not in os.environ:
+                raise ConfigError(
+                    f"A webhook takes its `secret` from the environment variable {named[1:]}, which is not set.", fix=f"Set {named[1:]}."
+                )
+            secret = SecretStr(os.environ[named[1:]])
+        signature.key_of(secret.get_secret_value())
+        return secret
+
 
 class Limits(Settings):
     """What one request or key may take; a key's own limits go first."""
@@ -82,7 +103,7 @@ class ServeConfig(Settings):
 
     backend: str
     """Who trains where a model's entry says nothing else: an installed backend or a profile."""
-    options: dict[str, Any] = Field(default_factory=dict)
+    options: dict[str, Any] = Field(default_factory=dict, repr=False)
     """Arguments of that backend's constructor, beside its profile's."""
     models: dict[str, Target] = Field(default_factory=dict)
     """Names that clients may ask for. Without any, the backend's own names are taken."""
@@ -94,17 +115,23 @@ class ServeConfig(Settings):
     """Names under which clients reach the server, beside the loopback's and the address itself."""
     slots: int = Field(default=1, gt=0)
     """Jobs at a backend at the same time."""
+    poll_s: float | None = Field(default=None, gt=0)
+    """Seconds between two looks at a job; None: 1 for a local one, 5 growing to 30 for a hosted one."""
     idle_s: float = Field(default=600.0, gt=0)
     """Seconds without a question after which an engine is stopped."""
     engine_ttl_s: float = Field(default=24 * 3600.0, gt=0)
     """Seconds after which an engine ends, whatever becomes of the server; a used one is replaced."""
+    answer_wait_s: float = Field(default=300.0, gt=0)
+    """Seconds that a question waits for its engine to be ready; then it is told to come again (503)."""
     engines: int = Field(default=4, gt=0)
     """Engines at the same time; the one that was idle longest makes room."""
     organization: str = Field(default="anytune", pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")
     """The word in the names of tuned models."""
-    webhooks: dict[str, Webhook] = Field(default_factory=dict)
+    webhooks: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")], Webhook] = Field(default_factory=dict)
     """Addresses that are told when jobs end, by a name of your own."""
     limits: Limits = Field(default_factory=Limits)
     """Sizes and rates."""
+    faults: Path | None = None
+    """What goes wrong: a YAML file, for the memory backend only."""
     home: Path | None = None
     """Folder of files; None for `server` in the state folder."""

@@ -58,6 +58,7 @@ class House:
         pool: Engines that answer.
         runner: Training.
         metrics: Counters.
+        first_key: The key that was made because there was none, to be shown once.
     """
 
     config: ServeConfig
@@ -68,6 +69,7 @@ class House:
     pool: Pool
     runner: Runner
     metrics: Metrics
+    first_key: str | None = None
 
 
 def _house(request: Request) -> House:

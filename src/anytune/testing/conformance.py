@@ -37,6 +37,7 @@ from anytune.testing.scenarios.observe import Observe
 from anytune.testing.scenarios.ready import Ready
 from anytune.testing.scenarios.refusals import Refusals
 from anytune.testing.scenarios.rows import Rows
+from anytune.testing.scenarios.sharing import Sharing
 from anytune.testing.scenarios.tell import Tell
 
 if TYPE_CHECKING:
@@ -45,7 +46,9 @@ if TYPE_CHECKING:
 __all__ = ["BackendConformance"]
 
 
-class BackendConformance(Rows, Models, Listings, Hosting, Refusals, Ready, Files, Control, Tell, Observe, Create, Before, Identity):
+class BackendConformance(
+    Rows, Models, Listings, Sharing, Hosting, Refusals, Ready, Files, Control, Tell, Observe, Create, Before, Identity
+):
     """Subclass it as `Test…` where a fixture `kit` gives a `BackendKit`.
 
     Pytest runs the bases from the last one to the first, so that what needs the model comes before the scenario that deletes it.

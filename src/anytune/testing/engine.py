@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 from anytune.testing.completions import completion, echo, sse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 __all__ = ["Engine", "echo"]
 
@@ -30,6 +30,7 @@ class Engine:
 
     Args:
         model: The name it serves.
+        adapters: Further models that it serves, by the name that requests send.
         token: The bearer token it asks for; None asks for none.
         reply: Makes the answer's text from the model's name and the messages.
         script: What the first chat requests get instead of an answer, one each: an HTTP status (429 with `Retry-After: 0`), `html`, `cut`
@@ -46,6 +47,7 @@ class Engine:
         self,
         model: str,
         *,
+        adapters: Mapping[str, str] | None = None,
         token: str | None = None,
         reply: Callable[[str, list[dict[str, Any]]], str] = echo,
         script: Sequence[int | str] = (),
@@ -53,6 +55,7 @@ class Engine:
     ) -> None:
         """Bind a free port of loopback and start to answer."""
         self.model = model
+        self.models = {model: model} | dict(adapters or {})
         self.token = token
         self.reply = reply
         self.requests: list[dict[str, Any]] = []
@@ -98,6 +101,7 @@ class Engine:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 256
 
     def __init__(self, engine: Engine, deadline: float | None) -> None:
         self.engine = engine
@@ -136,8 +140,8 @@ class _Handler(BaseHTTPRequestHandler):
         elif not self._allowed():
             self._error(401, "Incorrect API key provided.")
         elif self.path == "/v1/models":
-            model = {"id": self.server.engine.model, "object": "model", "created": 0, "owned_by": "anytune"}
-            self._json(200, {"object": "list", "data": [model]})
+            cards = [{"id": name, "object": "model", "created": 0, "owned_by": "anytune"} for name in self.server.engine.models]
+            self._json(200, {"object": "list", "data": cards})
         else:
             self._error(404, f"No such path: {self.path}.")
 
@@ -164,7 +168,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self._error(400, "The body is not JSON.")
         if not isinstance(body, dict) or not isinstance(body.get("messages"), list):
             return self._error(400, "The body needs `messages`.")
-        if body.get("model") != self.server.engine.model:
+        if not isinstance(body.get("model"), str) or body["model"] not in self.server.engine.models:
             return self._error(404, f"The model {body.get('model')!r} does not exist.")
         return self._chat(body)
 
@@ -181,7 +185,7 @@ class _Handler(BaseHTTPRequestHandler):
             case _ if body.get("stream"):
                 self._stream(body)
             case _:
-                self._json(200, completion(self.server.engine.model, body, self.server.engine.reply))
+                self._json(200, self._completion(body))
 
     def _stream(self, body: dict[str, Any]) -> None:
         self.send_response(200)
@@ -189,9 +193,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Connection", "close")
         self.end_headers()
         self.close_connection = True
-        for event in sse(completion(self.server.engine.model, body, self.server.engine.reply), body):
+        for event in sse(self._completion(body), body):
             self.wfile.write(event)
             self.wfile.flush()
+
+    def _completion(self, body: dict[str, Any]) -> dict[str, Any]:
+        meant = self.server.engine.models[body["model"]]
+        return completion(body["model"], body, lambda _, messages: self.server.engine.reply(meant, messages))
 
     def _allowed(self) -> bool:
         token = self.server.engine.token
@@ -214,12 +222,12 @@ class _Handler(BaseHTTPRequestHandler):
 
 def serve(path: Path, deployment_id: str) -> None:
     """Serve one deployment of a shared state file until its row is stopped, removed or out of time."""
-    from anytune.testing.store import Store  # noqa: PLC0415 - only for a process of its own
+    from anytune.testing.store import Store, named  # noqa: PLC0415 - only for a process of its own
 
     store = Store(path)
     with store.change() as state:
         row = state.deployments[deployment_id]
-        engine = Engine(row.model.id, token=row.token, ttl_s=row.ttl_s)
+        engine = Engine(row.model.id, adapters=named(row.adapters), token=row.token, ttl_s=row.ttl_s)
         row.base_url = engine.base_url
     with engine:
         while engine.alive:

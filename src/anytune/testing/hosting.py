@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from anytune.backend import Backend, DeployOrder, RemoteDeployment
 from anytune.errors import NotFound
 from anytune.testing.engine import Engine
-from anytune.testing.store import DeploymentRecord
+from anytune.testing.store import DeploymentRecord, named
 from anytune.values import Address, ModelRef
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Hosting(Backend):
             row_id = f"deploy-{order.ref}"
             row = state.deployments.get(row_id)
             if row is None or row.state == "gone":
-                self._known_model(state, order.model.id)
+                self._know(state, order)
                 row = started = self._new_row(row_id, order)
                 state.deployments[row_id] = row
             answer = _remote(row)
@@ -64,11 +64,18 @@ class Hosting(Backend):
             _CHILDREN.append(child)
         return answer
 
+    def _know(self, state: State, order: DeployOrder) -> None:
+        if order.adapters and "adapters" not in self.capabilities.abilities:
+            self._refuse("adapters", order.ref)
+        for model in (order.model, *order.adapters.values()):
+            self._known_model(state, model.id)
+
     def _new_row(self, row_id: str, order: DeployOrder) -> DeploymentRecord:
         row = DeploymentRecord(
             id=row_id,
             ref=order.ref,
             model=order.model,
+            adapters=order.adapters,
             token=secrets.token_urlsafe(24),
             ttl_s=order.ttl_s,
             expires_at=self.clock() + order.ttl_s,
@@ -76,7 +83,7 @@ class Hosting(Backend):
         if self.faults.deploy_error:
             row.state, row.error = "failed", self.faults.deploy_error
         elif self.store.path is None:
-            engine = Engine(order.model.id, token=row.token, ttl_s=order.ttl_s)
+            engine = Engine(order.model.id, adapters=named(row.adapters), token=row.token, ttl_s=order.ttl_s)
             self.store.engines[row_id] = engine
             row.base_url = engine.base_url
         return row

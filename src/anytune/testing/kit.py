@@ -12,7 +12,7 @@ from ulid import ULID
 from anytune.backend import DeployOrder, Order
 from anytune.retry import translated
 from anytune.spec import TrainingSpec, spec_hash
-from anytune.values import LocalFile, Snapshot, Status
+from anytune.values import LocalFile, ModelRef, Snapshot, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from anytune.backend import Backend, RemoteDeployment, RemoteFile, RemoteJob
     from anytune.errors import AnytuneError
+    from anytune.values import Address
 
 __all__ = ["BackendKit"]
 
@@ -99,6 +100,7 @@ class BackendKit:
         self._submitted: tuple[Order, RemoteJob] | None = None
         self._cancelled: tuple[Order, RemoteJob] | None = None
         self._deployed: tuple[DeployOrder, RemoteDeployment] | None = None
+        self._shared: RemoteDeployment | None = None
 
     def can(self, ability: str) -> bool:
         """Tell whether the backend declares an ability."""
@@ -215,6 +217,16 @@ class BackendKit:
         assert self._deployed[1].state == "ready", f"The deployment is {self._deployed[1].state}: {self._deployed[1].error}"
         return self._deployed
 
+    def shared(self, names: Sequence[str]) -> Address:
+        """Give the address of the shared host of the kit's base, ready, with the shared job's model as an adapter under each name."""
+        if self._shared is None:
+            order = self.deploy_order()
+            adapters = dict.fromkeys(names, order.model)
+            started = self.backend.deploy(order.model_copy(update={"model": ModelRef(id=self.model), "adapters": adapters}))
+            self._shared = self.until_deployment(started.id, {"ready", "failed", "gone"})
+        assert self._shared.address is not None, f"The shared host is {self._shared.state}: {self._shared.error}"
+        return self._shared.address
+
     def undeployed(self) -> RemoteDeployment:
         """Stop the shared deployment and give its last observation, confirmed gone."""
         _, host = self.deployed()
@@ -249,8 +261,9 @@ class BackendKit:
 
     def close(self) -> None:
         """Stop what the scenarios left running."""
-        if self._deployed is not None:
-            self.backend.undeploy(self._deployed[1].id)
+        for host in (self._deployed and self._deployed[1], self._shared):
+            if host is not None:
+                self.backend.undeploy(host.id)
         self.backend.close()
 
 

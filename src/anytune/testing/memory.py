@@ -36,7 +36,7 @@ __all__ = ["DurableMemoryBackend", "MemoryBackend"]
 
 _ABILITIES: tuple[Ability, ...] = (
     "upload", "events", "metrics", "checkpoints", "pause", "resume", "delete_model", "deploy", "continue", "render", "probe",
-    "list_jobs", "list_deployments",
+    "list_jobs", "list_deployments", "adapters",
 )  # fmt: skip
 _SETTINGS = frozenset(
     {"num_train_epochs", "max_steps", "learning_rate", "per_device_train_batch_size", "seed", "adapter.type", "adapter.r"}

@@ -13,12 +13,12 @@ from anytune.testing.life import Life
 from anytune.values import Checkpoint, Event, Metric, ModelRef
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from anytune.testing.engine import Engine
 
-__all__ = ["DeploymentRecord", "FileRecord", "JobRecord", "State", "Store"]
+__all__ = ["DeploymentRecord", "FileRecord", "JobRecord", "State", "Store", "named"]
 
 
 class FileRecord(BaseModel):
@@ -63,6 +63,7 @@ class DeploymentRecord(BaseModel):
     id: str
     ref: str
     model: ModelRef
+    adapters: dict[str, ModelRef] = Field(default_factory=dict)
     token: str
     ttl_s: float
     expires_at: float
@@ -70,6 +71,11 @@ class DeploymentRecord(BaseModel):
     polls: int = 0
     state: Literal["starting", "ready", "failed", "stopping", "gone"] = "starting"
     error: str = ""
+
+
+def named(adapters: Mapping[str, ModelRef]) -> dict[str, str]:
+    """Give the models of a shared host by the names that requests send."""
+    return {name: model.id for name, model in adapters.items()}
 
 
 class State(BaseModel):

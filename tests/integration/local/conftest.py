@@ -45,7 +45,7 @@ class Machine:
         local.put(local.Task(id=name, argv=argv, run_dir=self.home / "runs" / name, **settings))
         return name
 
-    def serve(self, name: str, *words: str, parity=None, ready_timeout_s=60, greedy_only=False, **settings) -> str:
+    def serve(self, name: str, *words: str, parity=None, ready_timeout_s=60, greedy_only=False, adapters=None, **settings) -> str:
         engine = (sys.executable, str(HERE / "engine.py"), "--port", "{port}", *words)
         serve = local.ServeSettings(
             engine=engine,
@@ -54,6 +54,7 @@ class Machine:
             parity=parity,
             ready_timeout_s=ready_timeout_s,
             greedy_only=greedy_only,
+            adapters=adapters or {},
         )
         local.put(local.Task(id=name, kind="serve", run_dir=self.home / "runs" / name, serve=serve, **settings))
         return name

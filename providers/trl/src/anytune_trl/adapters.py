@@ -13,7 +13,7 @@ from anytune_trl.cache import once
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["base_of", "is_adapter", "merged", "target", "verify"]
+__all__ = ["base_of", "is_adapter", "merged", "rank", "target", "verify"]
 
 _CONFIG, _WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 
@@ -43,13 +43,25 @@ def base_of(folder: Path) -> str:
         ConfigError: It names none, or asks for code.
     """
     try:
-        config: dict[str, Any] = json.loads((folder / _CONFIG).read_text(encoding="utf-8"))
+        config = _config(folder)
         base = config["base_model_name_or_path"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"{folder / _CONFIG} names no base model.", fix="Save the adapter again with PEFT.") from error
     if config.get("auto_mapping") or not isinstance(base, str):
         raise ConfigError(f"{folder / _CONFIG} asks for custom code: it is refused.", fix="Use an adapter of a built-in architecture.")
     return base
+
+
+def rank(folder: Path) -> int | None:
+    """Give the largest rank of a LoRA adapter that was verified; None for an adapter of another kind."""
+    config = _config(folder)
+    ranks = [config.get("r", 8), *(config.get("rank_pattern") or {}).values()]
+    return max(map(int, ranks)) if config.get("peft_type") == "LORA" else None
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    config: dict[str, Any] = json.loads((folder / _CONFIG).read_text(encoding="utf-8"))
+    return config
 
 
 def target(folder: Path) -> Path:

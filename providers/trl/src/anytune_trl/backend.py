@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["TRLBackend", "status_of"]
 
 _ABILITIES: frozenset[Ability] = frozenset(
-    {"upload", "events", "metrics", "checkpoints", "pause", "resume", "deploy", "delete_model", "continue", "render", "probe"}
+    {"upload", "events", "metrics", "checkpoints", "pause", "resume", "deploy", "delete_model", "continue", "render", "probe", "adapters"}
 )
 
 _STATES: dict[str, Status] = {

@@ -1,7 +1,9 @@
-"""`python -m anytune_trl.engine FOLDER PORT [PAGES]`: makes sure that the model is there and safe, then runs `transformers serve` on it.
+"""`python -m anytune_trl.engine FOLDER PORT PAGES NAME [NAME ADAPTER]…`: serves a model, and adapters of it, each under its name.
 
-With PAGES it batches continuously, with a key-value cache of so many pages of 256 tokens. The sizes are given outright: by default
-transformers takes 14 GB for its cache, and a small share of the memory fails on smaller machines (5.23, seen 2026-11-22).
+It makes sure that the folders are there and safe, loads them, and answers on loopback as `transformers serve` does, on the CPU and in the
+type that parity was recorded in, until the process is ended. PAGES is the key-value cache of each name, in pages of 256 tokens; 0 batches
+nothing, and samples. It is given outright: by default transformers takes 14 GB for its cache, and a small share of the memory fails on
+smaller machines (5.23, seen 2026-11-22).
 """
 
 from __future__ import annotations
@@ -11,27 +13,21 @@ from pathlib import Path
 
 from anytune_trl import models, starter
 
-__all__ = ["arguments", "main"]
-
-_BATCH_TOKENS = 512
-
-
-def arguments(folder: Path, port: str, pages: int | None) -> list[str]:
-    """Give the arguments of `transformers serve`: loopback only, on the CPU, in the type that parity was recorded in."""
-    given = ["serve", str(folder), "--host", "127.0.0.1", "--port", port, "--device", "cpu", "--dtype", "float32"]
-    if pages is not None:
-        given += ["--continuous-batching", "--cb-max-batch-tokens", str(_BATCH_TOKENS), "--cb-num-blocks", str(pages)]
-    return given
+__all__ = ["main"]
 
 
 def main(given: list[str]) -> None:
-    """Convert the starter where that was not done yet, verify the folder, and serve it until the process is ended."""
-    folder = Path(given[0])
-    folder = models.resolve(starter.NAME if folder == starter.folder() else str(folder))
-    from transformers.cli.transformers import main as command_line  # noqa: PLC0415 - takes seconds to load, and only a safe folder is served
+    """Convert the starter where that was not done yet, verify the folder, load it, and serve it until the process is ended."""
+    folder, port, pages, name, *crew = given
+    place = Path(folder)
+    place = models.resolve(starter.NAME if place == starter.folder() else folder)
+    import uvicorn  # noqa: PLC0415 - with the rest: only a safe folder is served
 
-    sys.argv = ["transformers", *arguments(folder, given[1], int(given[2]) if len(given) > 2 else None)]  # noqa: PLR2004 - FOLDER PORT PAGES
-    command_line()
+    from anytune_trl import shared  # noqa: PLC0415 - takes seconds to load
+
+    named = {word: Path(path) for word, path in zip(crew[::2], crew[1::2], strict=True)}
+    found = shared.held(place, name, named) if named else {name: shared.alone(place)}
+    uvicorn.run(shared.application(found, int(pages)), host="127.0.0.1", port=int(port), log_level="warning")
 
 
 if __name__ == "__main__":

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from anytune_trl.defaults import Resolved
     from anytune_trl.render import Renderer
 
-__all__ = ["merge", "prove", "save"]
+__all__ = ["SAFE", "generation", "merge", "prove", "save"]
 
-_SAFE: dict[str, Any] = {"trust_remote_code": False, "use_safetensors": True, "local_files_only": True}
+SAFE: dict[str, Any] = {"trust_remote_code": False, "use_safetensors": True, "local_files_only": True}
 
 
 def save(trainer: Any, tokenizer: Any, base: Path, resolved: Resolved, renderer: Renderer, run_dir: Path) -> dict[str, str]:
@@ -66,7 +66,7 @@ def _write(model: Any, base: Path, tokenizer: Any, renderer: Renderer, dtype: to
     model.config._name_or_path = ""  # noqa: SLF001 - transformers would write a path of this machine into the file
     model.save_pretrained(into)
     tokenizer.save_pretrained(into)
-    _generation(base, renderer, tokenizer).save_pretrained(into)
+    generation(base, renderer, tokenizer).save_pretrained(into)
 
 
 def prove(merged: Path, resolved: Resolved, renderer: Renderer, prompts: list[parity.Prompt]) -> Path:
@@ -76,7 +76,7 @@ def prove(merged: Path, resolved: Resolved, renderer: Renderer, prompts: list[pa
         RuntimeError: The model gave no token.
     """
     gpu = resolved.device == "cuda"
-    model = AutoModelForCausalLM.from_pretrained(merged, dtype=torch.bfloat16 if gpu else torch.float32, **_SAFE).eval()
+    model = AutoModelForCausalLM.from_pretrained(merged, dtype=torch.bfloat16 if gpu else torch.float32, **SAFE).eval()
     if gpu:
         model = model.cuda()
     body: dict[str, Any] = {"mode": "gpu" if gpu else "cpu", "rows": [parity.row(model, renderer, prompt) for prompt in prompts]}
@@ -100,11 +100,11 @@ def _release(trainer: Any) -> None:
 def _merged(base: Path, adapter: Path) -> Any:
     from peft import PeftModel  # noqa: PLC0415 - heavy, and not needed after full tuning
 
-    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32, **_SAFE)
+    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32, **SAFE)
     return PeftModel.from_pretrained(model, str(adapter)).merge_and_unload(safe_merge=True)
 
 
-def _generation(base: Path, renderer: Renderer, tokenizer: Any) -> GenerationConfig:
+def generation(base: Path, renderer: Renderer, tokenizer: Any) -> GenerationConfig:
     """Keep the base model's generation settings, and let every token stop that closes an assistant's turn."""
     config = GenerationConfig.from_pretrained(base) if (base / "generation_config.json").is_file() else GenerationConfig()
     stops = sorted(renderer.stop_ids)

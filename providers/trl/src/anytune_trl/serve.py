@@ -1,7 +1,7 @@
 """Which engine serves a model here, and with which arguments.
 
-CPU: `transformers serve` with continuous batching. GPU: `vllm serve`, in vLLM's own environment. Neither gets a key or Host check of its
-own: the gate of `anytune.local` stands in front of them.
+CPU: `transformers serve` with continuous batching. GPU: `vllm serve`, in vLLM's own environment. Each can hold a base and several of its
+adapters. Neither gets a key or Host check of its own: the gate of `anytune.local` stands in front of them.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anytune.errors import ConfigError
-from anytune.local import ServeSettings
+from anytune.local import Served, ServeSettings
 from anytune_trl import adapters, models, starter
 from anytune_trl.device import free_memory_bytes, nvidia
 from anytune_trl.settings import nearest_option
 
 if TYPE_CHECKING:
     from anytune.backend import DeployOrder
+    from anytune.values import ModelRef
 
 __all__ = ["ENV", "settings"]
 
@@ -30,6 +31,8 @@ ENV = {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "
 _OPTIONS = ("engine", "vllm", "continuous_batching", "max_model_len", "ready_timeout_s")
 _PAGE_TOKENS = 256
 _MOST_PAGES = 64
+_FEWEST_PAGES = 2048 // _PAGE_TOKENS
+_VLLM_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
 _CACHE_BYTES = 1 << 30
 
 
@@ -46,14 +49,16 @@ def settings(order: DeployOrder) -> ServeSettings:
     for name in options:
         if name not in _OPTIONS:
             raise ConfigError(f"Unknown option `{name}` of a local deployment.", fix=nearest_option(name, _OPTIONS))
-    folder = _folder(order)
-    parity = _parity(order, folder)
+    folder = _folder(order.model)
+    parity = _parity(order.model, folder)
+    crew = {name: _adapter(model, folder) for name, model in order.adapters.items()}
     vllm = _vllm(options)
     if vllm and adapters.is_adapter(folder):
         raise ConfigError(
             f"{folder} is an adapter; vLLM is given whole models here.", fix="Deploy with `engine=transformers`, or train on from it."
         )
     common: dict[str, Any] = {"model": order.name, "parity": parity, "ready_timeout_s": float(options.get("ready_timeout_s", 600))}
+    common["adapters"] = {name: Served(engine_model=name, parity=_parity(order.adapters[name], path)) for name, path in crew.items()}
     if vllm:
         length = ("--max-model-len", str(int(options["max_model_len"]))) if "max_model_len" in options else ()
         argv = (
@@ -69,16 +74,19 @@ def settings(order: DeployOrder) -> ServeSettings:
             "--dtype",
             "bfloat16",
             *length,
+            *_modules(crew),
         )
-        return ServeSettings(engine=argv, engine_model=order.name, parity_mode="gpu" if parity else None, **common)
+        return ServeSettings(engine=argv, engine_model=order.name, parity_mode="gpu" if parity or crew else None, **common)
     batching = bool(options.get("continuous_batching", True))
-    argv = (sys.executable, "-P", "-m", "anytune_trl.engine", str(folder), "{port}", *((str(_pages(folder)),) if batching else ()))
+    pages = max(_FEWEST_PAGES, _pages(folder) // (1 + len(crew))) if batching else 0
+    named = [word for name, path in crew.items() for word in (name, str(path))]
+    argv = (sys.executable, "-P", "-m", "anytune_trl.engine", str(folder), "{port}", str(pages), order.name, *named)
     # With continuous batching transformers 5.23 decodes every request as the first one asked: greedily.
-    return ServeSettings(engine=argv, engine_model=str(_served(folder)), greedy_only=batching, **common)
+    return ServeSettings(engine=argv, engine_model=order.name, greedy_only=batching, **common)
 
 
-def _folder(order: DeployOrder) -> Path:
-    model = order.model.artifacts.get("merged", order.model.id)
+def _folder(ref: ModelRef) -> Path:
+    model = ref.artifacts.get("merged", ref.id)
     if model == starter.NAME:
         starter.package_file()
         return starter.folder()
@@ -89,19 +97,44 @@ def _folder(order: DeployOrder) -> Path:
     return models.resolve(model)
 
 
-def _served(folder: Path) -> Path:
-    """Name the folder that the engine will serve: a model's own, or what an adapter is merged into."""
-    return adapters.target(folder) if adapters.is_adapter(folder) else folder
+def _adapter(ref: ModelRef, base: Path) -> Path:
+    """Give the verified folder of an adapter of this base.
+
+    Raises:
+        ConfigError: There is none, or it is of another base.
+    """
+    folder = Path(ref.artifacts.get("adapter", ref.id)).resolve()
+    if not adapters.is_adapter(folder):
+        raise ConfigError(f"{ref.id} has no adapter: it cannot share an engine.", fix="Deploy it alone.")
+    adapters.verify(folder)
+    of = adapters.base_of(folder)
+    place = starter.folder() if of == starter.NAME else Path(of)
+    if (place if place.is_absolute() else models.resolve(of, weights=False, local_only=True)).resolve() != base.resolve():
+        raise ConfigError(f"{ref.id} is an adapter of {of}, not of {base}.", fix="Deploy it with its own base, or alone.")
+    if adapters.rank(folder) is None:
+        raise ConfigError(f"{folder} is no LoRA adapter: it cannot share an engine.", fix="Deploy it alone.")
+    return folder
 
 
-def _parity(order: DeployOrder, folder: Path) -> Path | None:
+def _modules(crew: dict[str, Path]) -> tuple[str, ...]:
+    """Give vLLM's arguments for adapters."""
+    if not crew:
+        return ()
+    rank = max(adapters.rank(folder) or 0 for folder in crew.values())
+    room = next((size for size in _VLLM_RANKS if size >= rank), rank)
+    named = [json.dumps({"name": name, "path": str(folder)}) for name, folder in crew.items()]
+    return ("--enable-lora", "--max-loras", str(len(crew)), "--max-lora-rank", str(room), "--lora-modules", *named)
+
+
+def _parity(ref: ModelRef, folder: Path) -> Path | None:
     """Find the trainer's answers: named by the model, or beside its weights. A base model has none: any first answer makes it ready."""
-    if "parity" in order.model.missing:
+    if "parity" in ref.missing:
         raise ConfigError(
             "The model's parity.json is gone, so nobody can tell whether it is served rightly.", fix="Train again, or deploy its folder."
         )
-    named = order.model.artifacts.get("parity")
-    places = [Path(named)] if named else [folder / "parity.json", *([folder.parent / "parity.json"] if folder.name == "merged" else [])]
+    named = ref.artifacts.get("parity")
+    beside = [folder.parent / "parity.json"] if folder.name in {"merged", "adapter"} else []
+    places = [Path(named)] if named else [folder / "parity.json", *beside]
     found = next((path.resolve() for path in places if path.is_file()), None)
     if found and json.loads(found.read_text(encoding="utf-8")).get("rows") == []:
         raise ConfigError(
@@ -139,4 +172,4 @@ def _pages(folder: Path) -> int:
     heads = config.get("num_attention_heads", 32)
     width = config.get("head_dim") or config.get("hidden_size", 4096) // heads
     a_page: int = 2 * 4 * config.get("num_hidden_layers", 32) * (config.get("num_key_value_heads") or heads) * width * _PAGE_TOKENS
-    return max(2048 // _PAGE_TOKENS, min(_MOST_PAGES, min(_CACHE_BYTES, free_memory_bytes() // 10) // a_page))
+    return max(_FEWEST_PAGES, min(_MOST_PAGES, min(_CACHE_BYTES, free_memory_bytes() // 10) // a_page))

@@ -56,7 +56,7 @@ class Hosting:
         """
         _, host = kit.deployed()
         assert host.address is not None
-        with _client(host.address, kit.timeout_s) as client:
+        with client_of(host.address, kit.timeout_s) as client:
             ask = {"model": host.address.model, "messages": QUESTION, "max_tokens": kit.max_tokens, "temperature": 0}
             whole = client.chat.completions.create(**ask).choices[0].message.content  # type: ignore[call-overload]
             chunks = client.chat.completions.create(**ask, stream=True)  # type: ignore[call-overload]
@@ -76,7 +76,7 @@ class Hosting:
         if host.address.credential is None and host.address.token is None:
             pytest.skip("The address has no credential.")
         wrong = host.address.model_copy(update={"credential": SecretStr("wrong-token-000000"), "token": None})
-        with _client(wrong, kit.timeout_s) as client, pytest.raises((openai.AuthenticationError, openai.PermissionDeniedError)):
+        with client_of(wrong, kit.timeout_s) as client, pytest.raises((openai.AuthenticationError, openai.PermissionDeniedError)):
             client.chat.completions.create(model=wrong.model, messages=QUESTION, max_tokens=1)
 
     @needs("deploy")
@@ -102,7 +102,7 @@ class Hosting:
 
         _, host = kit.deployed()
         assert host.address is not None
-        with _client(host.address, kit.timeout_s) as client:
+        with client_of(host.address, kit.timeout_s) as client:
             client.chat.completions.create(model=host.address.model, messages=QUESTION, max_tokens=1)
             kit.undeployed()
             with pytest.raises(openai.APIError):
@@ -135,14 +135,15 @@ class Hosting:
 
 
 def _assert_answers(kit: BackendKit, address: Address) -> None:
-    with _client(address, kit.timeout_s) as client:
+    with client_of(address, kit.timeout_s) as client:
         reply = client.chat.completions.create(model=address.model, messages=QUESTION, max_tokens=kit.max_tokens)
     assert reply.choices[0].message.content
     assert reply.usage is not None
     assert reply.usage.prompt_tokens > 0
 
 
-def _client(address: Address, timeout_s: float) -> OpenAI:
+def client_of(address: Address, timeout_s: float) -> OpenAI:
+    """Give a client that speaks to an address, without retries."""
     import openai  # noqa: PLC0415 - heavy
 
     http = openai.DefaultHttpxClient(verify=_trust())

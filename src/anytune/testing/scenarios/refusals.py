@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from anytune.testing.kit import BackendKit
 
-REFUSABLE = [ability for ability in get_args(Ability) if ability != "continue"]
+REFUSABLE = [ability for ability in get_args(Ability) if ability not in {"continue", "adapters"}]  # these have no verb of their own
 
 
 class Refusals:

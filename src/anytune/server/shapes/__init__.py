@@ -1,0 +1,1 @@
+"""The server's answers as schemas, one file a noun."""

@@ -1,0 +1,118 @@
+"""Requests as no client library would send them, and an application that takes whatever the guard lets through."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import threading
+import time
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from urllib.parse import urlsplit
+
+import pytest
+import uvicorn
+from fastapi import FastAPI, Request
+
+from anytune.ledger import Ledger
+from anytune.server.app import _refused
+from anytune.server.book.keys import Keys, digest
+from anytune.server.book.rows import KeyRow
+from anytune.server.config import ServeConfig
+from anytune.server.errors import ApiError
+from anytune.server.guard import Guard
+from anytune.server.guard.protocol import BoundedProtocol
+from anytune.server.metrics import Metrics
+from anytune.values import now
+
+KEY = "sk-test-1f0c9a7be25d43c8b6e0d19c5a7f3e42"
+
+
+class Answer(SimpleNamespace):
+    """Status, lower-case headers and body."""
+
+    @property
+    def error(self):
+        return json.loads(self.body)["error"]
+
+
+def ask(url, method="GET", path="/v1/echo", headers=(), body=b"", *, key=KEY, host=None):
+    """Send exactly these headers; of `Host` the right one, unless it is given."""
+    where = urlsplit(url)
+    connection = http.client.HTTPConnection(where.hostname, where.port, timeout=20)
+    try:
+        connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
+        for value in [where.netloc] if host is None else host:
+            connection.putheader("Host", value)
+        if key is not None:
+            connection.putheader("Authorization", f"Bearer {key}")
+        for name, value in headers:
+            connection.putheader(name, value)
+        connection.endheaders(body or None)
+        got = connection.getresponse()
+        return Answer(status=got.status, headers={name.lower(): value for name, value in got.getheaders()}, body=got.read())
+    finally:
+        connection.close()
+
+
+@pytest.fixture
+def send():
+    return ask
+
+
+@pytest.fixture
+def until():
+    """Wait for a condition: an answer reaches its client before it is counted and logged."""
+
+    def wait(condition):
+        deadline = time.monotonic() + 10
+        while not condition():
+            assert time.monotonic() < deadline, "it did not happen"
+            time.sleep(0.01)
+
+    return wait
+
+
+@pytest.fixture
+def guarded(state):
+    """Start a guard with a small application behind it: `guarded(limits={…}, host=…)` gives url, seen bodies, keys and metrics."""
+    running = []
+
+    def start(*, held=True, wrap=None, **settings):
+        config = ServeConfig(**({"backend": "memory"} | settings))
+        ledger = Ledger.open()
+        metrics, seen = Metrics(), []
+        keys = Keys(ledger.database, now)
+        house = SimpleNamespace(config=config, metrics=metrics, book=SimpleNamespace(keys=keys, clock=now))
+        app = FastAPI(exception_handlers={ApiError: _refused})
+
+        async def echo(request: Request):
+            body = await request.body()
+            seen.append(body)
+            caller = request.scope["anytune.caller"]
+            return {"length": len(body), "owner": caller.owner, "admin": caller.admin}
+
+        async def broken(request: Request):
+            raise RuntimeError(f"the prompt was: {(await request.body()).decode()}")
+
+        app.get("/health")(lambda: {"status": "ok"})
+        app.api_route("/v1/echo", methods=["GET", "POST", "DELETE"])(echo)
+        app.post("/v1/files")(echo)
+        app.post("/v1/broken")(broken)
+        app.get("/v1/files/{file_id}")(lambda file_id: {"id": file_id})
+        row = KeyRow(id="ANYTUNE_API_KEY", owner="admin", digest=digest(KEY), admin=True, created_at=datetime.now(UTC)) if held else None
+        app.add_middleware(Guard, house=house, held=row)
+        bound = socket.create_server(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(app, http=BoundedProtocol, log_config=None, ws="none", lifespan="off"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
+        thread.start()
+        running.append((server, thread, ledger))
+        url = f"http://127.0.0.1:{bound.getsockname()[1]}"
+        return SimpleNamespace(url=url, seen=seen, keys=keys, metrics=metrics, port=bound.getsockname()[1])
+
+    yield start
+    for server, thread, ledger in running:
+        server.should_exit = True
+        thread.join(10)
+        ledger.close()
