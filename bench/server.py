@@ -50,7 +50,12 @@ class Engine(asyncio.Protocol):
         self.buffer = b""
         said = {"id": "chatcmpl-1", "created": 1, "model": MODEL}
         usage = {"prompt_tokens": 20, "completion_tokens": 64, "total_tokens": 84}
-        choice = {"index": 0, "message": {"role": "assistant", "content": ANSWER}, "finish_reason": "stop", "logprobs": None}
+        choice = {
+            "index": 0,
+            "message": {"role": "assistant", "content": ANSWER, "refusal": None},
+            "finish_reason": "stop",
+            "logprobs": None,
+        }
         body = json.dumps({**said, "object": "chat.completion", "choices": [choice], "usage": usage}).encode()
         self.whole = _reply("application/json", f"content-length: {len(body)}", body)
         deltas: list[dict[str, object]] = [{"role": "assistant", "content": "Tear"}, *[{"content": " it"}] * (CHUNKS - 1), {}]

@@ -6,21 +6,26 @@ import asyncio
 import ipaddress
 import logging
 import os
+import signal
 import socket
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import uvicorn
 
 from anytune.errors import ConfigError
-from anytune.local import locks
 from anytune.paths import home
+from anytune.server.alone import folder_alone, ledger_alone
 from anytune.server.app import create_app
 from anytune.server.guard.protocol import BoundedProtocol
 from anytune.server.guard.start import VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import FrameType
+
+    from starlette.types import ASGIApp
 
     from anytune.server.config import ServeConfig
 
@@ -54,35 +59,49 @@ def serve(config: ServeConfig, *, tell: Callable[[Listening], object]) -> None:
         tell: Called once, when the server answers.
 
     Raises:
-        ConfigError: It may not start: the address is taken, open to all without a strong key, or another server has this state folder.
+        ConfigError: It may not start: the address is taken, open to all without a strong key, or another server has this
+            state folder or ledger.
     """
     _log()
     os.environ.setdefault("ANYTUNE_SLOTS", str(config.slots))  # the agent's, where the server is the first to need it
-    lock = _alone(config)
-    try:
+    with ExitStack() as stack:
+        stack.enter_context(folder_alone(config.home or home() / "server"))
         app = create_app(config)
+        stack.enter_context(ledger_alone(app.state.house.context.ledger.database))
         os.environ.pop(VARIABLE, None)  # no child needs it
-        key = app.state.house.first_key
-        with _bound(config) as bound:
-            settings = uvicorn.Config(
-                app,
-                http=BoundedProtocol,
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                proxy_headers=False,
-                ws="none",
-                lifespan="on",
-                backlog=_BACKLOG,
-                limit_concurrency=_CONNECTIONS,
-                timeout_keep_alive=_KEEP_ALIVE_S,
-                timeout_graceful_shutdown=_DRAIN_S,
-            )
-            found = Listening(_url(config, bound), key)
-            with asyncio.Runner(loop_factory=_loop()) as runner:
-                runner.run(_run(uvicorn.Server(settings), bound, lambda: tell(found)))
-    finally:
-        os.close(lock)
+        bound = stack.enter_context(_bound(config))
+        found = Listening(_url(config, bound), app.state.house.first_key)
+        runner = stack.enter_context(asyncio.Runner(loop_factory=_loop()))
+        runner.run(_run(_Server(_settings(app)), bound, lambda: tell(found)))
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn's, for which SIGTERM is the usual end and no failure: systemd and containers end services by it."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to end."""
+        if sig == signal.SIGTERM:
+            self.force_exit = self.should_exit
+            self.should_exit = True
+        else:
+            super().handle_exit(sig, frame)
+
+
+def _settings(app: ASGIApp) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http=BoundedProtocol,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        ws="none",
+        lifespan="on",
+        backlog=_BACKLOG,
+        limit_concurrency=_CONNECTIONS,
+        timeout_keep_alive=_KEEP_ALIVE_S,
+        timeout_graceful_shutdown=_DRAIN_S,
+    )
 
 
 async def _run(server: uvicorn.Server, bound: socket.socket, begun: Callable[[], object]) -> None:
@@ -109,16 +128,6 @@ def _loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
     except ImportError:
         return None
     return uvloop.new_event_loop
-
-
-def _alone(config: ServeConfig) -> int:
-    """Take the state folder: two servers would both look after the same orders."""
-    folder = config.home or home() / "server"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = locks.take(folder / "server.lock")
-    if lock is None:
-        raise ConfigError(f"Another server runs on {folder}.", fix="Stop it first, or set ANYTUNE_HOME to another folder.")
-    return lock
 
 
 def _bound(config: ServeConfig) -> socket.socket:

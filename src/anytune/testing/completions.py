@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["chunks", "completion", "echo", "sse", "text_of"]
+__all__ = ["as_text", "chunks", "completion", "echo", "sse", "text_of"]
 
 
 def echo(model: str, messages: list[dict[str, Any]]) -> str:
@@ -89,11 +89,20 @@ def chunks(whole: dict[str, Any], *, usage: bool) -> Iterator[dict[str, Any]]:
         yield frame | {"choices": [], "usage": whole["usage"]}
 
 
-def sse(whole: dict[str, Any], body: dict[str, Any]) -> Iterator[bytes]:
-    """Give a completion as the events of a stream, as the request asks for them."""
+def as_text(answer: dict[str, Any]) -> dict[str, Any]:
+    """Turn a chat completion, or a piece of one, into what `/completions` gives."""
+    choices = [
+        {"index": 0, "text": choice.get("message", choice.get("delta", {})).get("content") or "", "finish_reason": choice["finish_reason"]}
+        for choice in answer["choices"]
+    ]
+    return answer | {"object": "text_completion", "choices": [choice | {"logprobs": None} for choice in choices]}
+
+
+def sse(whole: dict[str, Any], body: dict[str, Any], *, text: bool = False) -> Iterator[bytes]:
+    """Give a completion as the events of a stream, as the request asks for them; `text` for those of `/completions`."""
     options = body.get("stream_options")
     for chunk in chunks(whole, usage=bool(isinstance(options, dict) and options.get("include_usage"))):
-        yield f"data: {json.dumps(chunk)}\n\n".encode()
+        yield f"data: {json.dumps(as_text(chunk) if text else chunk)}\n\n".encode()
     yield b"data: [DONE]\n\n"
 
 

@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from anytune.testing.completions import completion, echo, sse
+from anytune.testing.completions import as_text, completion, echo, sse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Engine", "echo"]
 
 _BODY_LIMIT_BYTES = 8 * 2**20
+_CHAT, _TEXT = "/v1/chat/completions", "/v1/completions"
 
 
 class Engine:
@@ -146,7 +147,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._error(404, f"No such path: {self.path}.")
 
     def do_POST(self) -> None:
-        """Chat."""
+        """Chat, or go on with a text."""
         size = int(self.headers.get("Content-Length") or 0)
         if size > _BODY_LIMIT_BYTES:
             self.close_connection = True
@@ -157,7 +158,7 @@ class _Handler(BaseHTTPRequestHandler):
             return None
         if not self._allowed():
             return self._error(401, "Incorrect API key provided.")
-        if self.path != "/v1/chat/completions":
+        if self.path not in {_CHAT, _TEXT}:
             return self._error(404, f"No such path: {self.path}.")
         return self._answer(raw)
 
@@ -166,6 +167,10 @@ class _Handler(BaseHTTPRequestHandler):
             body = json.loads(raw)
         except ValueError:
             return self._error(400, "The body is not JSON.")
+        if self.path == _TEXT and isinstance(body, dict):
+            if not isinstance(body.get("prompt"), str):
+                return self._error(400, "The body needs `prompt`, a text.")
+            body["messages"] = [{"role": "user", "content": body["prompt"]}]
         if not isinstance(body, dict) or not isinstance(body.get("messages"), list):
             return self._error(400, "The body needs `messages`.")
         if not isinstance(body.get("model"), str) or body["model"] not in self.server.engine.models:
@@ -185,7 +190,8 @@ class _Handler(BaseHTTPRequestHandler):
             case _ if body.get("stream"):
                 self._stream(body)
             case _:
-                self._json(200, self._completion(body))
+                whole = self._completion(body)
+                self._json(200, as_text(whole) if self.path == _TEXT else whole)
 
     def _stream(self, body: dict[str, Any]) -> None:
         self.send_response(200)
@@ -193,7 +199,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Connection", "close")
         self.end_headers()
         self.close_connection = True
-        for event in sse(self._completion(body), body):
+        for event in sse(self._completion(body), body, text=self.path == _TEXT):
             self.wfile.write(event)
             self.wfile.flush()
 

@@ -144,8 +144,9 @@ def test_the_seconds_of_a_task_are_those_of_its_starts_and_not_of_its_pauses(mac
     local.ask("long", "pause")
     paused = machine.state("long", "paused")
     assert paused.ran_s(now()) == paused.ran_s(now() + timedelta(hours=1)) > 0
+    before = local.progress("long").at
     local.ask("long", "resume")
-    machine.state("long", "running")
+    machine.until(lambda: local.progress("long").at > before)
     local.ask("long", "cancel")
     assert machine.state("long").ran_s(now()) > paused.ran_s(now())
 

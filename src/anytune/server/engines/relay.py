@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from anytune.errors import redact
 from anytune.local.bodies import BadBody, vetted
+from anytune.server.engines import words
 from anytune.server.engines.wire import Lost, Slow
 from anytune.server.errors import ApiError
 
@@ -105,7 +106,7 @@ class Answer(Response):
         except (Lost, Slow):
             raise ApiError(502, "The model's engine broke off its answer. Ask again.", code="engine_broke_off") from None
         self._count(content)
-        content = _MODEL.sub(lambda found: found[1] + name, content, count=1)
+        content = _MODEL.sub(lambda found: found[1] + name, words.whole(content), count=1)
         await send({
             "type": "http.response.start",
             "status": reply.status,
@@ -119,19 +120,23 @@ class Answer(Response):
             "status": reply.status,
             "headers": [(b"content-type", kind), (b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")],
         })  # fmt: skip
-        rest = b""
+        rest, ended = b"", False
         try:
             async for chunk in reply.chunks():
                 whole, _, rest = (rest + chunk).rpartition(b"\n")
                 if whole:
-                    lines = [_MODEL.sub(lambda found: found[1] + name, line, count=1) for line in (whole + b"\n").splitlines(keepends=True)]
+                    lines = [
+                        _MODEL.sub(lambda found: found[1] + name, words.line(line), count=1)
+                        for line in (whole + b"\n").splitlines(keepends=True)
+                    ]
+                    ended = ended or any(words.ends(line) for line in lines)
                     await send({"type": "http.response.body", "body": b"".join(lines), "more_body": True})
                     if b'"usage"' in whole:
                         self._count(whole)
         except (Lost, Slow):
             broken = ApiError(502, "The model's engine broke off its answer. Ask again.", code="engine_broke_off")
-            rest = b"data: " + orjson.dumps(broken.body) + b"\n\n"
-        await send({"type": "http.response.body", "body": rest})
+            rest, ended = b"data: " + orjson.dumps(broken.body) + b"\n\n", True
+        await send({"type": "http.response.body", "body": rest if ended or words.ends(rest) else (rest and rest + b"\n\n") + words.END})
 
     def _count(self, content: bytes) -> None:
         for kind, count in _USAGE.findall(content):
