@@ -338,7 +338,7 @@ def row(what: str, values: Sequence[str], goal: str = "") -> str:
 
 def table(arms: Sequence[Arm]) -> str:
     """Lay out what was measured; LiteLLM's column gives how many times ours it is."""
-    engine, ours = arms[0], arms[1]
+    engine, ours = arms[:2]
     base, base_99 = [statistics.median(each) for each in engine.sequential], percentile(engine.pooled, 0.99)
 
     def added(arm: Arm) -> float:
@@ -361,10 +361,10 @@ def table(arms: Sequence[Arm]) -> str:
     lines = [row("", [arm.name for arm in arms], "goal"), "|---|" + "---:|" * (len(arms) + 1)]
     for what, of, form, goal in measures:
         values = [format(of(arm), form) for arm in arms]
-        if what.startswith("added"):
-            values[0] = ""
+        values[0] = "" if what.startswith("added") else values[0]
         if len(arms) > 2:  # noqa: PLR2004
-            values[2] += f" ({of(arms[2]) / of(ours):.1f}x)"
+            ratio = of(arms[2]) / of(ours)
+            values[2] += f" ({ratio:.1f}x)" if ratio > 1 else f" (1/{1 / ratio:.0f})"
         lines.append(row(what, values, goal))
     return "\n".join(lines)
 
@@ -387,13 +387,9 @@ def main() -> None:
         asyncio.run(measure(arms, said.rounds))
         print(table(arms))
         failed = ", ".join(f"{arm.name} {arm.failed}" for arm in arms if arm.failed) or "none"
-        peers = LITELLM.replace("[proxy]", "") if peer else "without LiteLLM"
-        print(
-            f"\n{said.rounds} interleaved rounds of {SEQUENTIAL} requests one at a time and {WINDOW_S:g} s of {CLIENTS} at once, {peers}."
-        )
-        print(
-            f"Other replies than 200: {failed}. Python {platform.python_version()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}."
-        )
+        shape = f"{said.rounds} interleaved rounds of {SEQUENTIAL} requests one at a time and {WINDOW_S:g} s of {CLIENTS} at once"
+        print(f"\n{shape}; {LITELLM if peer else 'without LiteLLM'}; other replies than 200: {failed}.")
+        print(f"Python {platform.python_version()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}.")
 
 
 if __name__ == "__main__":

@@ -45,6 +45,7 @@ def ledger_alone(database: Database) -> Iterator[None]:
     taken = f"Another server uses the ledger {database.place}."
     if database.engine.dialect.name == "postgresql":
         with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.detach()  # back in the pool it would keep the lock
             if not connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": _KEY}).scalar():
                 raise _refused(taken)
             yield

@@ -6,9 +6,10 @@ import os
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Security
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
 
 import anytune
@@ -35,10 +36,14 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
     from fastapi import Request
+    from fastapi.routing import APIRoute
 
     from anytune.server.config import ServeConfig
 
 __all__ = ["create_app"]
+
+_KEY = HTTPBearer(scheme_name="key", description="A key of `anytune serve keys add`; `api-key: …` is taken, too.", auto_error=False)
+"""For the API's description only: the guard has looked at the key before."""
 
 _PREFIXES = ("/v1", "/openai/v1")
 """OpenAI's own path, and the one under which clients of Azure OpenAI ask."""
@@ -80,12 +85,13 @@ def create_app(config: ServeConfig, *, context: Runtime | None = None, environ: 
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,
+        generate_unique_id_function=_operation,
         exception_handlers={ApiError: _refused, AnytuneError: _failed, RequestValidationError: _invalid, HTTPException: _unrouted},
     )
     app.state.house = house
     app.include_router(service.router)
     for place, prefix in enumerate(_PREFIXES):
-        app.include_router(_api(), prefix=prefix, include_in_schema=place == 0, responses=REFUSALS)
+        app.include_router(_api(), prefix=prefix, include_in_schema=place == 0, responses=REFUSALS, dependencies=[Security(_KEY)])
     app.router.routes[:0] = [route for prefix in _PREFIXES for route in completions.shortcuts(prefix)]
     if plan.wire:
         app.add_middleware(WireFaults, faults=plan.wire)
@@ -115,6 +121,11 @@ def _api() -> APIRouter:
     for noun in (files, uploads, jobs, models, completions, unserved):
         router.include_router(noun.router)
     return router
+
+
+def _operation(route: APIRoute) -> str:
+    """Name an operation in the API's description as its function is called: `create_file`."""
+    return route.name
 
 
 async def _refused(_: Request, error: Exception) -> JSONResponse:

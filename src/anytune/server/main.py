@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import ipaddress
 import logging
 import os
@@ -109,6 +110,7 @@ async def _run(server: uvicorn.Server, bound: socket.socket, begun: Callable[[],
     while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn has no event for it
         await asyncio.sleep(0.01)
     if server.started:
+        gc.freeze()  # what stays until the end need not be looked through again: 0.34 → 0.27 ms of CPU a reply (2026-11-23)
         begun()
     await serving
 

@@ -6,17 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from anytune.ledger import Ledger
-from anytune.server.book import Book
 from anytune.server.book.events import News
 from anytune.server.errors import ApiError
-
-
-@pytest.fixture
-def book(tmp_path, monkeypatch):
-    monkeypatch.setenv("ANYTUNE_HOME", str(tmp_path / "home"))
-    with Ledger.open() as ledger:
-        yield Book(ledger.database)
 
 
 @pytest.fixture

@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
+from datetime import timedelta
 
 import pytest
 
-from anytune.ledger import Ledger
-from anytune.server.book import Book
 from anytune.server.book.part import new_id
 from anytune.server.errors import ApiError
 from anytune.server.store import Stored
 
 SHA256 = "0" * 64
-
-
-@pytest.fixture
-def time():
-    return SimpleNamespace(now=datetime(2026, 11, 23, 1, tzinfo=UTC))
-
-
-@pytest.fixture
-def book(tmp_path, monkeypatch, time):
-    monkeypatch.setenv("ANYTUNE_HOME", str(tmp_path / "home"))
-    with Ledger.open() as ledger:
-        yield Book(ledger.database, clock=lambda: time.now)
 
 
 @pytest.fixture
@@ -113,7 +98,9 @@ def test_a_file_whose_time_is_over_goes_but_not_while_an_order_is_to_read_it(boo
     time.now += timedelta(hours=1)
     assert [row.id for row in book.files.expired()] == [free.id]
     assert book.files.needed(needed.id) == [order.id]
-    book.jobs.change(order.id, stage="submitted", status="running")
+    book.jobs.change(order.id, stage="submitted")
+    assert book.files.needed(needed.id) == [order.id]
+    book.jobs.change(order.id, ledger_id="a job that the backend has", status="running")
     assert book.files.needed(needed.id) == []
     assert [row.id for row in book.files.expired()] == [needed.id, free.id]
 

@@ -16,9 +16,6 @@ from tests.server.clients.contract import contract as read
 from tests.server.clients.recorder import recording
 from tests.server.clients.rows import until
 
-from anytune.deploy import Deployment
-from anytune.runtime import Runtime
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -31,16 +28,6 @@ NODE = Path(__file__).parent / "node"
 @pytest.fixture(scope="session")
 def contract() -> Contract:
     return read()
-
-
-@pytest.fixture(autouse=True)
-def engines(state: Path) -> Iterator[None]:
-    """Stop the engines that a server left, as it leaves them to the next one."""
-    yield
-    context = Runtime()
-    for deployment in Deployment.list(context=context):
-        deployment.stop()
-    context.ledger.close()
 
 
 @pytest.fixture

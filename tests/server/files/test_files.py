@@ -185,6 +185,9 @@ def test_a_file_that_an_order_is_still_to_read_stays(tmp_path, state):
         assert (caught.value.status, caught.value.code) == (409, "file_in_use")
         assert house.store.path(kept.id).read_bytes() == ROWS
         house.book.jobs.change(order.id, stage="submitted", status="queued")
+        with pytest.raises(ApiError, match=order.id):
+            delete_file(kept.id, house, caller)
+        house.book.jobs.change(order.id, ledger_id="a job that the backend has")
         assert delete_file(kept.id, house, caller).deleted
 
 

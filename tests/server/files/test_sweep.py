@@ -11,7 +11,6 @@ from types import SimpleNamespace
 import pytest
 
 from anytune.errors import LedgerError
-from anytune.ledger import Ledger
 from anytune.server.book import Book
 from anytune.server.book.part import new_id
 from anytune.server.store import Store
@@ -24,10 +23,9 @@ def time():
 
 
 @pytest.fixture
-def house(state, tmp_path, time):
-    with Ledger.open() as ledger:
-        book, store = Book(ledger.database, clock=lambda: time.now), Store(tmp_path / "files")
-        yield SimpleNamespace(book=book, store=store, sweep=Sweep(book, store, clock=lambda: time.monotonic))
+def house(ledger, tmp_path, time):
+    book, store = Book(ledger.database, clock=lambda: time.now), Store(tmp_path / "files")
+    return SimpleNamespace(book=book, store=store, sweep=Sweep(book, store, clock=lambda: time.monotonic))
 
 
 def kept(house, **more):

@@ -6,7 +6,6 @@ import http.client
 import json
 import socket
 import threading
-import time
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from urllib.parse import urlsplit
@@ -15,7 +14,6 @@ import pytest
 import uvicorn
 from fastapi import FastAPI, Request
 
-from anytune.ledger import Ledger
 from anytune.server.app import _refused
 from anytune.server.book.keys import Keys, digest
 from anytune.server.book.rows import KeyRow
@@ -62,26 +60,12 @@ def send():
 
 
 @pytest.fixture
-def until():
-    """Wait for a condition: an answer reaches its client before it is counted and logged."""
-
-    def wait(condition):
-        deadline = time.monotonic() + 10
-        while not condition():
-            assert time.monotonic() < deadline, "it did not happen"
-            time.sleep(0.01)
-
-    return wait
-
-
-@pytest.fixture
-def guarded(state):
+def guarded(ledger):
     """Start a guard with a small application behind it: `guarded(limits={…}, host=…)` gives url, seen bodies, keys and metrics."""
     running = []
 
     def start(*, held=True, wrap=None, **settings):
         config = ServeConfig(**({"backend": "memory"} | settings))
-        ledger = Ledger.open()
         metrics, seen = Metrics(), []
         keys = Keys(ledger.database, now)
         house = SimpleNamespace(config=config, metrics=metrics, book=SimpleNamespace(keys=keys, clock=now))
@@ -107,12 +91,11 @@ def guarded(state):
         server = uvicorn.Server(uvicorn.Config(app, http=BoundedProtocol, log_config=None, ws="none", lifespan="off"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
         thread.start()
-        running.append((server, thread, ledger))
+        running.append((server, thread))
         url = f"http://127.0.0.1:{bound.getsockname()[1]}"
         return SimpleNamespace(url=url, seen=seen, keys=keys, metrics=metrics, port=bound.getsockname()[1])
 
     yield start
-    for server, thread, ledger in running:
+    for server, thread in running:
         server.should_exit = True
         thread.join(10)
-        ledger.close()

@@ -10,15 +10,13 @@ import pytest
 
 from anytune.cli import invoke
 from anytune.errors import ConfigError, NotFound
-from anytune.ledger import Ledger
 from anytune.server.book.keys import Keys, digest, issued
 from anytune.values import now
 
 
 @pytest.fixture
-def keys(state):
-    with Ledger.open() as ledger:
-        yield Keys(ledger.database, now)
+def keys(ledger):
+    return Keys(ledger.database, now)
 
 
 def test_a_key_has_256_random_bits_and_is_kept_as_its_hash_only(keys, state):

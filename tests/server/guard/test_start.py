@@ -8,7 +8,6 @@ import uuid
 import pytest
 
 from anytune.errors import ConfigError, redact
-from anytune.ledger import Ledger
 from anytune.server.book import Book
 from anytune.server.book.keys import digest
 from anytune.server.config import ServeConfig
@@ -18,9 +17,8 @@ STRONG = "9f" + "1c7e04ab83d25f6690b1e2c87a4d3f51"
 
 
 @pytest.fixture
-def book(state):
-    with Ledger.open() as ledger:
-        yield Book(ledger.database)
+def book(ledger):
+    return Book(ledger.database)
 
 
 def config(**settings):

@@ -8,11 +8,12 @@ import threading
 import time
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
+from sqlalchemy import select
 
-from anytune.ledger import Ledger
+from anytune.ledger.server_tables import deliveries
 from anytune.server.book import Book
 from anytune.server.config import ServeConfig
 from anytune.server.hooks.sender import Hooks
@@ -20,7 +21,10 @@ from anytune.server.metrics import Metrics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
+
+    from sqlalchemy import Row
+
+    from anytune.ledger import Ledger
 
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 
@@ -97,10 +101,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def book(tmp_path: Path, clock: Clock) -> Iterator[Book]:
-    ledger = Ledger.open(f"sqlite:///{tmp_path / 'ledger.db'}")
-    yield Book(ledger.database, clock=clock)
-    ledger.close()
+def book(ledger: Ledger, clock: Clock) -> Book:
+    return Book(ledger.database, clock=clock)
 
 
 @pytest.fixture
@@ -118,15 +120,26 @@ def ended(book: Book, order: str) -> str:
 
 
 @pytest.fixture
+def owed(ledger: Ledger) -> Callable[[], list[Row[Any]]]:
+    """Give the rows of calls that are still to be made, due or not."""
+
+    def look() -> list[Row[Any]]:
+        with ledger.database.read() as connection:
+            return list(connection.execute(select(deliveries).where(deliveries.c.due_at.is_not(None)).order_by(deliveries.c.due_at)))
+
+    return look
+
+
+@pytest.fixture
 def secret() -> str:
     return SECRET
 
 
 @pytest.fixture
-def run_until(book: Book) -> Callable[..., None]:
-    """Let a sender work until something is so, for 10 seconds at most: `run_until(so, team={"url": …})`."""
+def run_until(book: Book, owed: Callable[[], list[Row[Any]]]) -> Callable[..., None]:
+    """Let a sender work until something is so, or nothing is owed, for 10 seconds at most: `run_until(so, team={"url": …})`."""
 
-    def run(so: Callable[[], object], **webhooks: dict) -> None:
+    def run(so: Callable[[], object] = lambda: not owed(), **webhooks: dict) -> None:
         given = {name: {"secret": SECRET, "private": True} | values for name, values in webhooks.items()}
         sender = Hooks(ServeConfig(backend="memory", webhooks=given), book, Metrics(), look_s=0.02)
 

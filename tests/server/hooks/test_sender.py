@@ -27,7 +27,7 @@ def test_openais_client_unwraps_a_call(book: Book, order: str, receiver, client:
     book.deliveries.owe(order, f"fine_tuning.job.{status}", "team")
     book.jobs.change(order, stage="ended", status=status)
 
-    run_until(lambda: not book.deliveries.owed(), team={"url": receiver.url})
+    run_until(team={"url": receiver.url})
 
     (call,) = receiver.calls
     event = client.webhooks.unwrap(call.body, call.headers)
@@ -39,7 +39,7 @@ def test_openais_client_unwraps_a_call(book: Book, order: str, receiver, client:
 
 
 def test_a_changed_body_does_not_verify(book: Book, ended: str, receiver, client: openai.OpenAI, run_until) -> None:
-    run_until(lambda: not book.deliveries.owed(), team={"url": receiver.url})
+    run_until(team={"url": receiver.url})
 
     (call,) = receiver.calls
     with pytest.raises(InvalidWebhookSignatureError):
@@ -51,9 +51,9 @@ def test_a_call_that_was_not_taken_is_made_again_under_the_same_id(
 ) -> None:
     receiver.script = [500, 302, 204]
     for attempt in range(1, 4):
-        run_until(lambda: len(receiver.calls) == attempt and not book.deliveries.due(), team={"url": receiver.url})  # noqa: B023 - it is called at once
+        run_until(lambda: len(receiver.calls) == attempt and not book.deliveries.due("team"), team={"url": receiver.url})  # noqa: B023 - it is called at once
         clock.leap(minutes=3)
-    run_until(lambda: not book.deliveries.owed(), team={"url": receiver.url})
+    run_until(team={"url": receiver.url})
 
     assert len(receiver.calls) == 3
     assert len({call.headers["webhook-id"] for call in receiver.calls}) == 1
@@ -61,15 +61,14 @@ def test_a_call_that_was_not_taken_is_made_again_under_the_same_id(
     assert len({call.body for call in receiver.calls}) == 1
 
 
-def test_pauses_grow_and_a_call_is_given_up_after_three_days(book: Book, ended: str, receiver, clock, run_until) -> None:
+def test_pauses_grow_and_a_call_is_given_up_after_three_days(book: Book, ended: str, receiver, clock, run_until, owed) -> None:
     receiver.script = [503] * 100
     pauses = []
-    while book.deliveries.owed():
+    while owed():
         calls = len(receiver.calls)
-        run_until(lambda: len(receiver.calls) > calls and not book.deliveries.due(), team={"url": receiver.url})  # noqa: B023 - it is called at once
-        coming = book.deliveries.next_due()
-        if coming is not None:
-            pauses.append((coming - clock()).total_seconds())
+        run_until(lambda: len(receiver.calls) > calls and not book.deliveries.due("team"), team={"url": receiver.url})  # noqa: B023 - it is called at once
+        for row in owed():
+            pauses.append((row.due_at - clock()).total_seconds())
             clock.leap(seconds=pauses[-1] + 1)
 
     assert pauses == sorted(pauses[:8]) + pauses[8:]
@@ -80,7 +79,7 @@ def test_pauses_grow_and_a_call_is_given_up_after_three_days(book: Book, ended: 
 def test_a_receiver_that_is_gone_is_not_asked_again(book: Book, ended: str, receiver, run_until) -> None:
     receiver.script = [410]
 
-    run_until(lambda: not book.deliveries.owed(), team={"url": receiver.url})
+    run_until(team={"url": receiver.url})
 
     assert len(receiver.calls) == 1
 
@@ -91,7 +90,7 @@ def test_a_receiver_that_hangs_holds_up_nobody_elses_calls(book: Book, ended: st
     book.deliveries.owe(ended, "fine_tuning.job.succeeded", "slow")
     try:
         run_until(
-            lambda: slow.calls and [row.webhook for row in book.deliveries.due()] == ["slow"],
+            lambda: slow.calls and not book.deliveries.due("team"),
             slow={"url": slow.url},
             team={"url": receiver.url},
         )
@@ -106,7 +105,7 @@ def test_a_call_cut_short_by_a_stop_is_made_again(book: Book, ended: str, receiv
     run_until(lambda: receiver.calls, team={"url": receiver.url})
     receiver.hold.set()
 
-    run_until(lambda: not book.deliveries.owed(), team={"url": receiver.url})
+    run_until(team={"url": receiver.url})
 
     assert len({call.headers["webhook-id"] for call in receiver.calls}) == 1
 
@@ -114,7 +113,7 @@ def test_a_call_cut_short_by_a_stop_is_made_again(book: Book, ended: str, receiv
 def test_no_secret_and_no_url_is_logged(book: Book, ended: str, receiver, caplog: pytest.LogCaptureFixture, run_until) -> None:
     receiver.script = [500]
 
-    run_until(lambda: receiver.calls and not book.deliveries.due(), team={"url": receiver.url})
+    run_until(lambda: receiver.calls and not book.deliveries.due("team"), team={"url": receiver.url})
 
     assert "Webhook team did not take fine_tuning.job.succeeded" in caplog.text
     assert base64.b64encode(bytes(range(32))).decode() not in caplog.text

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 
 import pytest
 
-from anytune.ledger import Ledger
 from anytune.server.book import Book
 from anytune.server.book.keys import digest
 from anytune.server.book.rows import KeyRow
@@ -40,19 +39,17 @@ async def spent(keyring, heads):
     return [statistics.median(times) for times in seconds]
 
 
-def test_a_nearly_right_key_takes_as_long_as_a_wrong_one(state):
+def test_a_nearly_right_key_takes_as_long_as_a_wrong_one(ledger):
     right = "sk-" + secrets.token_urlsafe(32)
     held = KeyRow(id="ANYTUNE_API_KEY", owner="admin", digest=digest(right), admin=True, created_at=datetime.now(UTC))
     near = [right[:-1] + ("A" if right[-1] != "A" else "B"), "x" + right[1:], "sk-" + secrets.token_urlsafe(32)]
-    with Ledger.open() as ledger:
-        found = asyncio.run(spent(Keyring(Book(ledger.database), Limits(), held), [head(key) for key in near]))
+    found = asyncio.run(spent(Keyring(Book(ledger.database), Limits(), held), [head(key) for key in near]))
     assert max(found) - min(found) < 20e-6, found
 
 
-def test_a_known_form_is_looked_up_once_and_then_as_fast_as_any(state):
-    with Ledger.open() as ledger:
-        book = Book(ledger.database)
-        _, right = book.keys.add("alice")
-        near = [right[:-1] + ("A" if right[-1] != "A" else "B"), "sk-anytune-" + secrets.token_urlsafe(32)]
-        found = asyncio.run(spent(Keyring(book, Limits(), None), [head(key) for key in near]))
+def test_a_known_form_is_looked_up_once_and_then_as_fast_as_any(ledger):
+    book = Book(ledger.database)
+    _, right = book.keys.add("alice")
+    near = [right[:-1] + ("A" if right[-1] != "A" else "B"), "sk-anytune-" + secrets.token_urlsafe(32)]
+    found = asyncio.run(spent(Keyring(book, Limits(), None), [head(key) for key in near]))
     assert max(found) - min(found) < 20e-6, found

@@ -8,6 +8,7 @@ import sys
 import pytest
 from pydantic import SecretStr
 
+from anytune.server.training import desk as module
 from anytune.server.training.clerk import Errand
 from anytune.server.training.desk import Desk
 
@@ -19,6 +20,7 @@ for line in sys.stdin:
     open(errand["lock"] + ".told", "w").write(json.dumps(told))
     print(json.dumps({"status": 0}), flush=True)
 """
+LINGERS = "import sys, time; sys.stdin.readline(); print('{\"status\": 0}', flush=True); time.sleep(600)"
 DIES = "import sys; sys.stdin.readline(); sys.stderr.write('out of memory, sk-abcdefghijklmnop'); sys.exit(3)"
 HANGS = "import sys, time; sys.stdin.readline(); time.sleep(600)"
 
@@ -67,6 +69,29 @@ def test_a_clerk_that_came_back_well_is_sent_again(desk, errand, tmp_path):
         desk.returned()
     first, second = ((tmp_path / "clerks" / f"ftjob-{n}.lock.told").read_text().split(",")[0] for n in (1, 2))
     assert first == second
+
+
+def test_an_errand_comes_back_also_from_a_clerk_that_was_just_killed(desk, errand):
+    desk = desk(ECHO)
+    for order in ("ftjob-1", "ftjob-2", "ftjob-3"):
+        desk.send(errand(order))
+        desk.woken.get(timeout=20)
+        (back,) = desk.returned()
+        assert (back.order, back.status in {0, -9}) == (order, True)
+        for clerk in desk._clerks:
+            clerk.child.kill()
+
+
+def test_a_clerk_that_was_let_go_is_not_left_behind(desk, errand, monkeypatch):
+    monkeypatch.setattr(module, "_ERRANDS", 1)
+    desk = desk(LINGERS)
+    desk.send(errand())
+    desk.woken.get(timeout=20)
+    (clerk,) = desk._clerks
+    desk.returned()
+    desk.send(errand("ftjob-2"))
+    desk.close()
+    assert clerk.child.returncode is not None
 
 
 def test_a_clerk_that_dies_comes_back_with_its_last_words_without_keys(desk, errand):

@@ -161,6 +161,27 @@ def test_an_order_can_be_paused_before_its_turn_and_a_paused_job_blocks_nobody(s
     assert shop.runner.ask(second.id, "resume").status == "queued"
 
 
+def test_an_order_that_is_paused_just_when_its_turn_comes_stays_paused(shop, until, monkeypatch):
+    shop = shop(options=SLOW).open()
+    running = shop.order()
+    until(lambda: shop.now(running).status == "running")
+    order = shop.order()
+    until(lambda: shop.now(order).stage == "checked")
+    listed = shop.book.jobs.waiting
+
+    def waiting(stage):
+        found = listed(stage)
+        if stage == "checked" and found:
+            shop.runner.ask(order.id, "pause")
+        return found
+
+    monkeypatch.setattr(shop.book.jobs, "waiting", waiting)
+    shop.runner.ask(running.id, "cancel")
+    third = until(lambda: shop.now(running).ended) and shop.order()
+    until(lambda: shop.now(third).status == "running")
+    assert (shop.now(order).stage, shop.now(order).status) == ("checked", "paused")
+
+
 def test_what_the_backend_cannot_do_is_told_and_forgotten(shop, until):
     shop = shop(options=SLOW | {"faults": {"calls": [{"kind": "reject", "on": "pause"}]}}).open()
     order = shop.order()

@@ -1,6 +1,6 @@
 """What the engine holds in memory: a model, or a base and adapters of it, by the names that requests send.
 
-The routes, the decoding and the continuous batching are those of `transformers serve`, which itself would load a whole model for each name,
+The routes and the continuous batching are those of `transformers serve`, which itself would load a whole model for each name,
 batch for one at a time, and put the model's folder into every answer (5.23, read 2026-11-23). Each name has modules of its own over the
 same weights, so that nothing is switched between two requests.
 """
@@ -14,16 +14,15 @@ import torch
 from fastapi import HTTPException
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, ContinuousBatchingConfig
-from transformers.cli.serving.chat_completion import ChatCompletionHandler
-from transformers.cli.serving.completion import CompletionHandler
 from transformers.cli.serving.model_manager import ModelManager
-from transformers.cli.serving.response import ResponseHandler
 from transformers.cli.serving.server import build_server
 from transformers.cli.serving.systemone import SystemOneHandler
 from transformers.cli.serving.transcription import TranscriptionHandler
-from transformers.cli.serving.utils import CBGenerateManager, GenerationState
+from transformers.cli.serving.utils import GenerationState
 
 from anytune_trl import adapters
+from anytune_trl.asked import Chat, Completion, Responses, refused
+from anytune_trl.decoding import Batch
 from anytune_trl.render import Renderer
 from anytune_trl.save import SAFE, generation
 from anytune_trl.tokenizer import load
@@ -73,7 +72,7 @@ class _Batches(GenerationState):
         if not use_cb:
             return super().get_manager(model_id)
         if model_id not in self.batches:
-            self.batches[model_id] = CBGenerateManager(cb_config=copy.deepcopy(self._cb_config))
+            self.batches[model_id] = Batch(cb_config=copy.deepcopy(self._cb_config))
         return self.batches[model_id]
 
     def is_cb_alive(self) -> bool:
@@ -127,11 +126,12 @@ def application(found: dict[str, tuple[Any, Any]], pages: int) -> FastAPI:
     manager, state = _Held(found), _Batches(pages)
     app: FastAPI = build_server(
         manager,
-        ChatCompletionHandler(manager, state),
-        completion_handler=CompletionHandler(manager, state),
-        response_handler=ResponseHandler(manager, state),
+        Chat(manager, state),
+        completion_handler=Completion(manager, state),
+        response_handler=Responses(manager, state),
         transcription_handler=TranscriptionHandler(manager, state),
         systemone_handler=SystemOneHandler(manager, state),
         generation_state=state,
     )
+    app.add_exception_handler(HTTPException, refused)
     return app

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, insert, literal, select, update
+from sqlalchemy import insert, literal, select, update
 from sqlalchemy.exc import IntegrityError
 
 from anytune.ledger.server_tables import deliveries, jobs
-from anytune.server.book.part import Part, new_id
+from anytune.server.book.part import Part, new_id, row_of
 from anytune.server.book.rows import DeliveryRow
 
 if TYPE_CHECKING:
     from datetime import datetime
-
-    from sqlalchemy import Select
 
 __all__ = ["PREFIX", "Deliveries"]
 
@@ -51,31 +49,18 @@ class Deliveries(Part):
                 if connection.execute(same).first() is None:
                     raise
 
-    def due(self, webhook: str | None = None, *, limit: int = 100) -> list[DeliveryRow]:
-        """Give the calls to make now, the oldest first.
+    def due(self, webhook: str, *, limit: int = 100) -> list[DeliveryRow]:
+        """Give the calls to make now, the oldest first; none whose job has not ended as they say.
 
         Args:
-            webhook: Only those to this address.
+            webhook: To which address.
             limit: How many at most.
         """
-        asked = _owed(select(deliveries), webhook).where(deliveries.c.due_at <= self.clock()).order_by(deliveries.c.due_at).limit(limit)
+        ended = (jobs.c.id == deliveries.c.job_id) & (deliveries.c.type == literal(PREFIX) + jobs.c.status)
+        here = (deliveries.c.webhook == webhook) & (deliveries.c.due_at <= self.clock())
+        asked = select(deliveries).join(jobs, ended).where(here).order_by(deliveries.c.due_at).limit(limit)
         with self.database.read() as connection:
-            return [DeliveryRow.model_validate(dict(row)) for row in connection.execute(asked).mappings()]
-
-    def next_due(self, webhook: str | None = None) -> datetime | None:
-        """Tell when the next call is to be made; None where nothing is owed.
-
-        Args:
-            webhook: Only to this address.
-        """
-        with self.database.read() as connection:
-            found: datetime | None = connection.execute(_owed(select(func.min(deliveries.c.due_at)), webhook)).scalar_one()
-        return found
-
-    def owed(self) -> int:
-        """Count the calls that are still to be made."""
-        with self.database.read() as connection:
-            return int(connection.execute(_owed(select(func.count()), None)).scalar_one())
+            return [row_of(DeliveryRow, row) for row in connection.execute(asked)]
 
     def done(self, delivery_id: str) -> None:
         """Note that a call was taken."""
@@ -96,11 +81,3 @@ class Deliveries(Part):
             connection.execute(
                 update(deliveries).where(deliveries.c.id == delivery_id).values(attempts=deliveries.c.attempts + 1, **values)
             )  # fmt: skip
-
-
-def _owed(asked: Select[Any], webhook: str | None) -> Select[Any]:
-    """Hold a question to the calls whose job has ended as they say."""
-    asked = asked.select_from(deliveries.join(jobs, jobs.c.id == deliveries.c.job_id)).where(
-        deliveries.c.due_at.is_not(None), deliveries.c.type == literal(PREFIX) + jobs.c.status
-    )
-    return asked if webhook is None else asked.where(deliveries.c.webhook == webhook)

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from anytune.errors import redact
 from anytune.ledger import server_tables
 from anytune.ledger.jobs import clean
-from anytune.server.book.part import Part, new_id
+from anytune.server.book.part import Part, new_id, row_of
 from anytune.server.book.rows import EventRow
 from anytune.server.errors import ApiError
 from anytune.values import Value
@@ -156,4 +156,4 @@ def _finite(value: Any) -> Any:
 
 
 def _event(row: Row[Any]) -> EventRow:
-    return EventRow.model_validate(dict(row._mapping))  # noqa: SLF001 - SQLAlchemy's public name for it
+    return row_of(EventRow, row)

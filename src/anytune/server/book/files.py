@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from sqlalchemy import func, select
 
 from anytune.ledger import server_tables
-from anytune.server.book.part import Part, one_at_a_time
+from anytune.server.book.part import Part, of_owner, one_at_a_time, row_of
 from anytune.server.book.rows import FileRow
 from anytune.server.errors import ApiError
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from datetime import datetime
 
-    from sqlalchemy import Connection, Row, Select
+    from sqlalchemy import Connection, Row
 
 __all__ = ["Files", "hold_to", "insert_file", "stored"]
 
@@ -25,8 +25,8 @@ _JOBS = server_tables.jobs
 _PARTS = server_tables.parts
 _UPLOADS = server_tables.uploads
 _ID = re.compile(r"file-[A-Za-z0-9]{24}")
-_WAITING = ("received", "checked")
-"""Stages of orders that no backend has yet: their files are still to be read."""
+_WAITING = ("received", "checked", "submitted")
+"""Stages of orders whose files are still to be read, as long as no backend has them: one that is away takes none for hours."""
 _AT_ONCE = 500
 
 
@@ -100,7 +100,7 @@ class Files(Part):
         Raises:
             ApiError: 404: there is no file `after`.
         """
-        query = _of(owner).order_by(_FILES.c.sequence.asc() if order == "asc" else _FILES.c.sequence.desc()).limit(limit + 1)
+        query = of_owner(_FILES, owner).order_by(_FILES.c.sequence.asc() if order == "asc" else _FILES.c.sequence.desc()).limit(limit + 1)
         if purpose is not None:
             query = query.where(_FILES.c.purpose == purpose)
         with self.database.read() as connection:
@@ -171,26 +171,22 @@ def hold_to(connection: Connection, owner: str, more_bytes: int, most_bytes: int
         raise ApiError(400, said, code="storage_limit_exceeded")
 
 
-def _of(owner: str | None) -> Select[Any]:
-    query = select(_FILES)
-    return query if owner is None else query.where(_FILES.c.owner == owner)
-
-
 def _one(connection: Connection, file_id: str, owner: str | None, *, param: str = "id") -> FileRow:
-    row = connection.execute(_of(owner).where(_FILES.c.id == file_id)).one_or_none() if _ID.fullmatch(file_id) else None
+    row = connection.execute(of_owner(_FILES, owner).where(_FILES.c.id == file_id)).one_or_none() if _ID.fullmatch(file_id) else None
     if row is None:
         raise ApiError(404, f"No such File object: {file_id}", param=param)
     return _file(row)
 
 
 def _file(row: Row[Any]) -> FileRow:
-    return FileRow.model_validate(dict(row._mapping))  # noqa: SLF001 - SQLAlchemy's public name for it
+    return row_of(FileRow, row)
 
 
 def _needing(connection: Connection) -> dict[str, list[str]]:
     """Give the orders that are still to read files, by file. Read here: databases disagree about keys in JSON."""
     found: dict[str, list[str]] = {}
-    for row in connection.execute(select(_JOBS.c.id, _JOBS.c.request).where(_JOBS.c.stage.in_(_WAITING)).order_by(_JOBS.c.sequence)):
+    waiting = _JOBS.c.stage.in_(_WAITING) & _JOBS.c.ledger_id.is_(None)
+    for row in connection.execute(select(_JOBS.c.id, _JOBS.c.request).where(waiting).order_by(_JOBS.c.sequence)):
         for field in ("training_file", "validation_file"):
             if isinstance(file_id := row.request.get(field), str):
                 found.setdefault(file_id, []).append(row.id)

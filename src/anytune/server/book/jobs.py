@@ -11,18 +11,18 @@ from sqlalchemy import func, select
 
 from anytune.ledger import server_tables
 from anytune.server.book.events import News, tell
-from anytune.server.book.part import Part, new_id, one_at_a_time
+from anytune.server.book.part import Part, new_id, of_owner, one_at_a_time, row_of
 from anytune.server.book.rows import JobRow
 from anytune.server.errors import ApiError
 from anytune.values import ModelRef
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from datetime import datetime
 
     from sqlalchemy import Connection, Row, Select
 
-    from anytune.server.book.rows import Stage, Wish
+    from anytune.server.book.rows import Stage, Wish, Word
 
 __all__ = ["Jobs", "Waiting"]
 
@@ -128,7 +128,7 @@ class Jobs(Part):
             ApiError: 404: there is no order `after`.
         """
         with self.database.read() as connection:
-            query = _of(owner).order_by(_JOBS.c.sequence.desc())
+            query = of_owner(_JOBS, owner).order_by(_JOBS.c.sequence.desc())
             if after is not None:
                 query = query.where(_JOBS.c.sequence < _one(connection, after, owner).sequence)
             if metadata is None:
@@ -136,11 +136,6 @@ class Jobs(Part):
             else:
                 found = list(_carrying(connection, query, metadata, limit + 1))
         return found[:limit], len(found) > limit
-
-    def live(self, owner: str) -> int:
-        """Count the owner's orders that have not ended."""
-        with self.database.read() as connection:
-            return _live(connection, owner)
 
     def in_stage(self, *stages: Stage) -> list[JobRow]:
         """Give the orders in these stages, oldest first."""
@@ -170,12 +165,17 @@ class Jobs(Part):
         with self.database.read() as connection:
             return {row[0]: row[1] for row in connection.execute(query)}
 
-    def move(self, job_id: str, at: Stage, *, news: News | None = None, **values: Any) -> JobRow | None:
+    def move(self, job_id: str, at: Stage, *, unless: Word | None = None, news: News | None = None, **values: Any) -> JobRow | None:
         """Write columns of an order that is still at this stage, and has not ended; None where it has gone on.
 
-        With `news`, that event is told in the same transaction.
+        Args:
+            job_id: Which.
+            at: The stage.
+            unless: A status that it must not have.
+            news: An event that is told in the same transaction.
+            **values: The columns.
         """
-        here = (_JOBS.c.id == job_id) & (_JOBS.c.stage == at) & _JOBS.c.status.not_in(_ENDED)
+        here = (_JOBS.c.id == job_id) & (_JOBS.c.stage == at) & _JOBS.c.status.not_in(_ENDED if unless is None else (*_ENDED, unless))
         with self.database.write() as connection:
             row = connection.execute(_JOBS.update().where(here).values(**values, updated_at=self.clock()).returning(_JOBS)).one_or_none()
             if row is not None and news is not None:
@@ -216,31 +216,25 @@ class Jobs(Part):
 
     def by_model(self, name: str, owner: str | None) -> JobRow | None:
         """Give the order that made the model of this name; None where there is none, or it was deleted, or it is somebody else's."""
-        query = _of(owner).where(_JOBS.c.fine_tuned_model == name, _JOBS.c.model_deleted.is_(False))
+        query = of_owner(_JOBS, owner).where(_JOBS.c.fine_tuned_model == name, _JOBS.c.model_deleted.is_(False))
         with self.database.read() as connection:
             row = connection.execute(query).one_or_none()
         return None if row is None else _job(row)
 
     def models(self, owner: str | None) -> list[JobRow]:
         """Give the orders whose models are there, oldest first."""
-        query = _of(owner).where(_JOBS.c.fine_tuned_model.is_not(None), _JOBS.c.model_deleted.is_(False)).order_by(_JOBS.c.sequence)
+        there = _JOBS.c.fine_tuned_model.is_not(None) & _JOBS.c.model_deleted.is_(False)
         with self.database.read() as connection:
-            return [_job(row) for row in connection.execute(query)]
-
-    def using(self, file_id: str) -> list[JobRow]:
-        """Give the orders that name a file and have not ended, oldest first."""
-        query = select(_JOBS).where(_JOBS.c.status.not_in(_ENDED)).order_by(_JOBS.c.sequence)
-        with self.database.read() as connection:
-            return [_job(row) for row in connection.execute(query) if file_id in _files_of(row.request)]
+            return [_job(row) for row in connection.execute(of_owner(_JOBS, owner).where(there).order_by(_JOBS.c.sequence))]
 
     def _known(self, connection: Connection, owner: str, digest: str, idempotency_key: str | None, *, repeated: bool) -> JobRow | None:
         if idempotency_key is not None:
-            row = connection.execute(_of(owner).where(_JOBS.c.idempotency_key == idempotency_key)).one_or_none()
+            row = connection.execute(of_owner(_JOBS, owner).where(_JOBS.c.idempotency_key == idempotency_key)).one_or_none()
             if row is not None and row.request_hash != digest:
                 said = "The Idempotency-Key came before with another body. Send a new key with a new order."
                 raise ApiError(409, said, code="idempotency_key_reused")
         elif repeated:
-            recent = _of(owner).where(_JOBS.c.request_hash == digest, _JOBS.c.created_at > self.clock() - _AGAIN)
+            recent = of_owner(_JOBS, owner).where(_JOBS.c.request_hash == digest, _JOBS.c.created_at > self.clock() - _AGAIN)
             row = connection.execute(recent.order_by(_JOBS.c.sequence.desc()).limit(1)).one_or_none()
         else:
             return None
@@ -248,23 +242,14 @@ class Jobs(Part):
 
 
 def _held_to(connection: Connection, owner: str, at_most: int | None) -> None:
-    if at_most is not None and _live(connection, owner) >= at_most:
+    live = select(func.count()).select_from(_JOBS).where(_JOBS.c.owner == owner, _JOBS.c.status.not_in(_ENDED))
+    if at_most is not None and connection.execute(live).scalar_one() >= at_most:
         said = f"There may be {at_most} live fine-tuning jobs at a time. Wait until one has ended, or cancel one."
         raise ApiError(429, said, code="live_jobs_exceeded", headers={"x-should-retry": "false"})
 
 
-def _live(connection: Connection, owner: str) -> int:
-    query = select(func.count()).select_from(_JOBS).where(_JOBS.c.owner == owner, _JOBS.c.status.not_in(_ENDED))
-    return int(connection.execute(query).scalar_one())
-
-
-def _of(owner: str | None) -> Select[Any]:
-    query = select(_JOBS)
-    return query if owner is None else query.where(_JOBS.c.owner == owner)
-
-
 def _one(connection: Connection, job_id: str, owner: str | None, *, lock: bool = False) -> JobRow:
-    query = _of(owner).where(_JOBS.c.id == job_id)
+    query = of_owner(_JOBS, owner).where(_JOBS.c.id == job_id)
     row = connection.execute(query.with_for_update() if lock else query).one_or_none()
     if row is None:
         raise ApiError(404, f"Could not find fine tune: {job_id}", code="fine_tune_not_found", param="fine_tune_id")
@@ -276,7 +261,7 @@ def _write(connection: Connection, job_id: str, **values: Any) -> JobRow:
 
 
 def _job(row: Row[Any]) -> JobRow:
-    return JobRow.model_validate(dict(row._mapping))  # noqa: SLF001 - SQLAlchemy's public name for it
+    return row_of(JobRow, row)
 
 
 def _carrying(connection: Connection, query: Select[Any], wanted: Mapping[str, str], count: int) -> Iterator[JobRow]:
@@ -288,7 +273,3 @@ def _carrying(connection: Connection, query: Select[Any], wanted: Mapping[str, s
             count -= 1
             if count == 0:
                 return
-
-
-def _files_of(request: Mapping[str, Any]) -> Collection[str]:
-    return [request[field] for field in ("training_file", "validation_file") if isinstance(request.get(field), str)]

@@ -12,7 +12,7 @@ from ulid import ULID
 
 from anytune.errors import ConfigError, NotFound
 from anytune.ledger import server_tables
-from anytune.server.book.part import Part, one_at_a_time
+from anytune.server.book.part import Part, one_at_a_time, row_of
 from anytune.server.book.rows import KeyRow
 
 if TYPE_CHECKING:
@@ -149,4 +149,4 @@ def _checked(owner: str, label: str, **limits: int | None) -> None:
 
 
 def _row(row: Row[Any]) -> KeyRow:
-    return KeyRow.model_validate(dict(row._mapping))  # noqa: SLF001 - SQLAlchemy's public name for it
+    return row_of(KeyRow, row)

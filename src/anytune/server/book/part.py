@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import secrets
 import string
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import func, select
+
+from anytune.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Row, Select, Table
 
     from anytune.ledger.engine import Database
 
-__all__ = ["Part", "new_id", "one_at_a_time"]
+__all__ = ["Part", "new_id", "of_owner", "one_at_a_time", "row_of"]
 
 _ALPHABET = string.ascii_letters + string.digits
+_V = TypeVar("_V", bound=Value)
 
 
 class Part:
@@ -39,3 +42,13 @@ def one_at_a_time(connection: Connection, owner: str) -> None:
     """Let an owner's additions come in one after the other, so that limits hold; SQLite's writers do so anyway."""
     if connection.dialect.name == "postgresql":
         connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"anytune:{owner}", 0))))
+
+
+def of_owner(table: Table, owner: str | None) -> Select[Any]:
+    """Begin a question about an owner's rows; None asks about everybody's."""
+    return select(table) if owner is None else select(table).where(table.c.owner == owner)
+
+
+def row_of(kind: type[_V], row: Row[Any]) -> _V:
+    """Give what the database gave as one of the book's rows."""
+    return kind.model_validate(dict(row._mapping))  # noqa: SLF001 - SQLAlchemy's public name for it

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from anytune.ledger import server_tables
 from anytune.server.book.files import hold_to, insert_file
-from anytune.server.book.part import Part, one_at_a_time
+from anytune.server.book.part import Part, of_owner, one_at_a_time, row_of
 from anytune.server.book.rows import PartRow, UploadRow
 from anytune.server.errors import ApiError
 
@@ -203,9 +203,7 @@ class Uploads(Part):
             raise ApiError(400, said, code="upload_not_pending", param="upload_id")
 
     def _one(self, connection: Connection, upload_id: str, owner: str | None, *, lock: bool = False, timeless: bool = False) -> UploadRow:
-        query = select(_UPLOADS).where(_UPLOADS.c.id == upload_id)
-        if owner is not None:
-            query = query.where(_UPLOADS.c.owner == owner)
+        query = of_owner(_UPLOADS, owner).where(_UPLOADS.c.id == upload_id)
         row = connection.execute(query.with_for_update() if lock else query).one_or_none() if _ID.fullmatch(upload_id) else None
         if row is None:
             raise ApiError(404, f"No such Upload object: {upload_id}", param="upload_id")
@@ -219,10 +217,10 @@ class Uploads(Part):
 
 
 def _upload(row: Row[Any], now: datetime | None) -> UploadRow:
-    found = UploadRow.model_validate(dict(row._mapping))  # noqa: SLF001 - SQLAlchemy's public name for it
+    found = row_of(UploadRow, row)
     late = now is not None and found.status == "pending" and found.expires_at <= now
     return found.model_copy(update={"status": "expired"}) if late else found
 
 
 def _part(row: Row[Any]) -> PartRow:
-    return PartRow.model_validate(dict(row._mapping))  # noqa: SLF001
+    return row_of(PartRow, row)

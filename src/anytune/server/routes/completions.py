@@ -38,13 +38,13 @@ def _told(words: dict[str, Any]) -> dict[str, Any]:
 
 
 @router.post("/chat/completions", openapi_extra=_told(_MESSAGES), response_class=Response)
-async def chat(request: Request) -> Response:
+async def create_chat_completion(request: Request) -> Response:
     """Answer a chat, by a base model that is offered or by a tuned model of the caller's."""
     return _answer(request, "/chat/completions")
 
 
 @router.post("/completions", openapi_extra=_told(_PROMPT), response_class=Response)
-async def complete(request: Request) -> Response:
+async def create_completion(request: Request) -> Response:
     """Go on with a text."""
     return _answer(request, "/completions")
 

@@ -53,14 +53,14 @@ class Deleted(BaseModel):
 
 
 @router.get("/models")
-def listed(house: Inside, caller: Asked) -> ModelList:
+def list_models(house: Inside, caller: Asked) -> ModelList:
     """List the base models that are offered, and the caller's tuned models."""
     offered = [_base(name) for name in house.offers.names()]
     return ModelList(data=[*offered, *(_tuned(row) for row in house.book.jobs.models(caller.sees))])
 
 
 @router.get("/models/{model:path}")
-def retrieve(model: str, house: Inside, caller: Asked) -> Model:
+def retrieve_model(model: str, house: Inside, caller: Asked) -> Model:
     """Show one model."""
     row = house.book.jobs.by_model(model, caller.sees)
     if row is not None:
@@ -72,7 +72,7 @@ def retrieve(model: str, house: Inside, caller: Asked) -> Model:
 
 
 @router.delete("/models/{model:path}")
-async def delete(model: str, house: Inside, caller: Asked) -> Deleted:
+async def delete_model(model: str, house: Inside, caller: Asked) -> Deleted:
     """Delete a tuned model with its weights, for good; its engine is ended first."""
     row = await anyio.to_thread.run_sync(lambda: house.book.jobs.by_model(model, caller.sees))
     if row is None:

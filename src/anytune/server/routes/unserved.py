@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NoReturn
 
 from fastapi import APIRouter
@@ -36,7 +37,8 @@ def _add(method: str, path: str, reason: str) -> None:
     async def refuse(_: Asked) -> NoReturn:
         raise ApiError(501, f"{method} {path} is not served. {reason}", code="not_implemented", headers={"x-should-retry": "false"})
 
-    router.add_api_route(path, refuse, methods=[method], status_code=501, summary="Not served.", response_model=None)
+    name = "_".join([method.lower(), *re.findall(r"\w+", path)])
+    router.add_api_route(path, refuse, name=name, methods=[method], status_code=501, summary="Not served.", response_model=None)
 
 
 for _method, _path, _reason in UNSERVED:

@@ -58,6 +58,8 @@ class Clerk:
         self.errand: Errand | None = None
         self.errands = 0
         self.idle_since = time.monotonic()
+        self.leaving = False
+        self._lock = threading.Lock()
         self._back = back
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by the thread that hears
         environment = {name: value for name, value in os.environ.items() if name not in _SECRETS}
@@ -68,19 +70,31 @@ class Clerk:
             self._log.close()
             raise
         self.hearing = threading.Thread(target=self._hear, name=f"clerk-{self.child.pid}", daemon=True)
-        self.hearing.start()
 
-    def do(self, errand: Errand, text: bytes) -> None:
-        """Give it an errand; one that is gone by now comes back as it ended."""
-        self.errand = errand
+    def do(self, errand: Errand, text: bytes) -> bool:
+        """Give it an errand; one that ends on the way comes back as it ended. False where it is out, or leaving."""
+        with self._lock:
+            if self.leaving or self.errand is not None:
+                return False
+            self.errand = errand
         self.errands += 1
+        if self.errands == 1:
+            self.hearing.start()
         with contextlib.suppress(OSError, ValueError):
             if self.child.stdin is not None:
                 self.child.stdin.write(text + b"\n")
                 self.child.stdin.flush()
+        return True
+
+    def recall(self, order: str) -> None:
+        """End the process if it is out for this order."""
+        with self._lock:
+            if self.errand is not None and self.errand.order == order:
+                self.child.kill()
 
     def dismiss(self) -> None:
-        """Let it leave after what it does now."""
+        """Let it leave after what it does now; it takes no other errand."""
+        self.leaving = True
         with contextlib.suppress(OSError):
             if self.child.stdin is not None:
                 self.child.stdin.close()
@@ -90,12 +104,14 @@ class Clerk:
             for line in self.child.stdout or ():
                 self._returned(int(json.loads(line)["status"]))
             status = self.child.wait()
+            self.dismiss()
             self._log.seek(max(0, self._log.seek(0, os.SEEK_END) - _TAIL_BYTES))
             self._returned(status or 1, redact(self._log.read().decode(errors="replace")).strip())
 
     def _returned(self, status: int, said: str = "") -> None:
-        errand, self.errand = self.errand, None
-        self.idle_since = time.monotonic()
+        with self._lock:
+            errand, self.errand = self.errand, None
+            self.idle_since = time.monotonic()
         if errand is not None:
             self._back(Return(errand.order, errand.phase, status, said))
 
@@ -115,7 +131,7 @@ class Desk:
         self.folder, self._wake = folder, wake
         self._command = command or (sys.executable, "-m", "anytune.server.training.clerk")
         self._clerks: list[Clerk] = []
-        self._out: dict[str, tuple[Phase, Clerk]] = {}
+        self._out: dict[str, Phase] = {}
         self._back: queue.SimpleQueue[Return] = queue.SimpleQueue()
 
     def lock(self, order: str) -> Path:
@@ -124,7 +140,7 @@ class Desk:
 
     def busy(self, phase: Phase) -> int:
         """Count the clerks that are out for this."""
-        return sum(each == phase for each, _ in self._out.values())
+        return sum(each == phase for each in self._out.values())
 
     def has(self, order: str) -> bool:
         """Tell whether a clerk is out for an order."""
@@ -138,12 +154,11 @@ class Desk:
             TypeError: An option cannot be handed to a child.
         """
         text = backends.packed(errand.model_dump()).encode()
-        clerk = next((each for each in self._clerks if each.errand is None and each.hearing.is_alive()), None)
-        if clerk is None:
+        if not any(clerk.do(errand, text) for clerk in self._clerks):
             clerk = Clerk(self._command, self._take_in)
             self._clerks.append(clerk)
-        self._out[errand.order] = errand.phase, clerk
-        clerk.do(errand, text)
+            clerk.do(errand, text)
+        self._out[errand.order] = errand.phase
 
     def returned(self) -> list[Return]:
         """Give those that came back since this was asked last, and let go who was idle for long."""
@@ -159,8 +174,8 @@ class Desk:
 
     def recall(self, order: str) -> None:
         """End the clerk of an order, if one is out; it comes back as killed."""
-        if (found := self._out.get(order)) is not None and (errand := found[1].errand) is not None and errand.order == order:
-            found[1].child.kill()
+        for clerk in list(self._clerks):
+            clerk.recall(order)
 
     def close(self) -> None:
         """End all: those that read at once, those that hand over when they are done or their grace is over; both go on after a restart."""
@@ -181,10 +196,9 @@ class Desk:
         self._wake()
 
     def _let_go(self) -> None:
+        """Dismiss who was idle for long; it is forgotten once it is gone, so that `close` leaves nobody behind."""
         now = time.monotonic()
-        for clerk in [each for each in self._clerks if each.errand is None]:
-            if not clerk.hearing.is_alive():
-                self._clerks.remove(clerk)
-            elif clerk.errands >= _ERRANDS or now - clerk.idle_since > _WARM_S:
-                self._clerks.remove(clerk)
+        self._clerks = [each for each in self._clerks if each.hearing.is_alive()]
+        for clerk in self._clerks:
+            if clerk.errand is None and not clerk.leaving and (clerk.errands >= _ERRANDS or now - clerk.idle_since > _WARM_S):
                 clerk.dismiss()

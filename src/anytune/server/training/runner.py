@@ -191,7 +191,7 @@ class Runner:
         taken: list[JobRow] = []
         while running.total() < self.config.slots and (one := pick(waiting, running, self._served)) is not None:
             waiting.remove(one)
-            order = self.book.jobs.move(one.id, "checked", stage="submitted")
+            order = self.book.jobs.move(one.id, "checked", unless="paused", stage="submitted")
             if order is not None:
                 taken.append(order)
                 running[one.owner] += 1
