@@ -20,6 +20,7 @@ import pytest
 import uvicorn
 
 from anytune.deploy import Deployment
+from anytune.errors import NotFound
 from anytune.ledger import Ledger
 from anytune.runtime import Runtime
 from anytune.server.app import create_app
@@ -95,15 +96,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, migrated: Path) -> Pat
 
 
 @pytest.fixture
-def state(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The same, for a server whose owner has set a key. Engines that it leaves to the next one are stopped."""
+def state(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same, for a server whose owner has set a key."""
     monkeypatch.setenv("ANYTUNE_API_KEY", KEY)
-    yield home
-    monkeypatch.setenv("ANYTUNE_HOME", str(home))
-    context = Runtime()
-    for deployment in Deployment.list(context=context):
-        deployment.stop()
-    context.ledger.close()
+    return home
 
 
 @pytest.fixture
@@ -143,6 +139,7 @@ def serve(state: Path) -> Iterator[Callable[..., Served]]:
             client.close()
         server.should_exit = True
         thread.join(20)
+        _stop_engines(context)
         for backend in context.backends.values():
             backend.close()
         context.ledger.close()
@@ -179,3 +176,13 @@ def launch(tmp_path: Path, state: Path) -> Iterator[Callable[..., Served]]:
             served.process.kill()
         served.process.wait()
         served.process.stdout.close()
+    context = Runtime()
+    _stop_engines(context)
+    context.ledger.close()
+
+
+def _stop_engines(context: Runtime) -> None:
+    """Stop what a server left to the next one, but for what a test has ended without a word."""
+    for deployment in Deployment.list(context=context):
+        with contextlib.suppress(NotFound):
+            deployment.stop()

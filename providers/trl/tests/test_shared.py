@@ -128,9 +128,8 @@ def test_the_cache_is_shared_out_among_the_models(adapter, tiny_model):
     crew = {f"ft:{number}": adapter(f"a{number}") for number in range(3)}
     shared = serve.settings(order_of(crew, tiny_model)).engine
     assert int(shared[shared.index("{port}") + 1]) == int(alone[alone.index("{port}") + 1]) // 4
-    sampling = serve.settings(order_of(crew, tiny_model, continuous_batching=False))
-    assert sampling.engine[sampling.engine.index("{port}") + 1] == "0"
-    assert not sampling.greedy_only
+    unbatched = serve.settings(order_of(crew, tiny_model, continuous_batching=False))
+    assert unbatched.engine[unbatched.engine.index("{port}") + 1] == "0"
 
 
 def test_vllm_is_given_the_adapters_as_modules(adapter, tiny_model, tmp_path, monkeypatch):

@@ -13,7 +13,7 @@ from anytune.errors import redact
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["REFUSALS", "ApiError", "api_error", "invalid"]
+__all__ = ["REFUSALS", "ApiError", "api_error", "invalid", "unknown_model", "unknown_order"]
 
 _log = logging.getLogger("anytune.server")
 
@@ -27,6 +27,9 @@ _TYPES = {
     500: "server_error",
     501: "not_implemented_error",
 }
+
+_SHOWN = 128
+"""Characters that are shown again of a name that nobody has."""
 
 _WORD = {"type": ["string", "null"]}
 _ERROR = {
@@ -65,6 +68,17 @@ class ApiError(Exception):
         """The answer's JSON."""
         kind = _TYPES.get(self.status, "server_error" if self.status >= 500 else "invalid_request_error")  # noqa: PLR2004 - HTTP
         return {"error": {"message": redact(self.message), "type": kind, "param": self.param, "code": self.code}}
+
+
+def unknown_model(name: str) -> ApiError:
+    """Say that there is no such model, in the same words for one that is somebody else's."""
+    said = f"The model `{name[:_SHOWN]}` does not exist or you do not have access to it."
+    return ApiError(404, said, code="model_not_found", param="model")
+
+
+def unknown_order(job_id: str) -> ApiError:
+    """Say that there is no such job, in the same words for one that is somebody else's."""
+    return ApiError(404, f"Could not find fine tune: {job_id[:_SHOWN]}", code="fine_tune_not_found", param="fine_tune_id")
 
 
 _STATUSES: tuple[tuple[type[errors.AnytuneError], int, str | None], ...] = (

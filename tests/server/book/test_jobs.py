@@ -91,7 +91,6 @@ def test_an_owner_may_have_so_many_live_orders(book, order):
     assert order(at_most=1, repeated=True) == (first, False)
     book.jobs.change(first.id, status="failed", stage="ended")
     assert order(at_most=1, suffix="other")[1]
-    assert order(at_most=1, suffix="other")[1]
 
 
 def test_listing_goes_page_by_page_newest_first(book, order):

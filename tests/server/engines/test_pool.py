@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -9,9 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import openai
 import pytest
+from sqlalchemy import text
+from tests.server.waiting import until
 
 from anytune.deploy import Deployment
 from anytune.model import TunedModel
+from anytune.server.house import Caller
 from anytune.testing import Faults
 from anytune.values import ModelRef
 
@@ -26,13 +30,6 @@ ASKED = [{"role": "user", "content": "2 cups chopped fresh basil"}]
 def ask(served: Any, model: str = "base", **options: Any) -> str:
     reply = served.client(**options).chat.completions.create(model=model, messages=ASKED)
     return str(reply.choices[0].message.content)
-
-
-def until(what: Callable[[], bool], seconds: float = 15.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(0.02)
 
 
 def test_a_hundred_first_questions_start_one_engine(serve: Callable[..., Any], context: Runtime, backend: Any) -> None:
@@ -83,12 +80,7 @@ def test_an_engine_that_died_is_started_again(serve: Callable[..., Any], context
 
 def test_an_engine_is_replaced_before_its_time_is_over(serve: Callable[..., Any], context: Runtime, backend: Any) -> None:
     served = serve(context=context, models={"base": {}}, engine_ttl_s=4.0, idle_s=3.5)
-    deadline = time.monotonic() + 8.0
-    while time.monotonic() < deadline:
-        ask(served)
-        time.sleep(0.1)
-
-    assert len(backend.orders) >= 2
+    until(lambda: ask(served) and len(backend.orders) >= 2)
 
 
 def test_the_next_server_finds_the_engines_of_the_one_before(serve: Callable[..., Any], context: Runtime, backend: Any) -> None:
@@ -99,6 +91,26 @@ def test_the_next_server_finds_the_engines_of_the_one_before(serve: Callable[...
     ask(second)
 
     assert len(backend.orders) == 1
+
+
+def test_a_host_whose_server_was_killed_before_it_heard_of_it_is_taken_down(
+    serve: Callable[..., Any], context: Runtime, backend: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(Deployment, "_record", lambda *_: sys.exit("killed"))
+        first = serve(context=context, models={"base": {}})
+        lead = first.house.pool.names.look(first.house, Caller(owner="ann", key_id="key"), "base")
+        with pytest.raises(SystemExit):
+            first.house.pool.hosts.start(lead, lead.key, {})
+    (left,) = backend.hosts.values()
+    with context.ledger.database.write() as connection:
+        connection.execute(text("UPDATE anytune_deployments SET stop_requested = false"))
+
+    second = serve(context=context, models={"base": {}})
+
+    assert ask(second), "another host answers"
+    until(lambda: left not in backend.hosts.values())
+    until(lambda: len(Deployment.list(context=context)) == 1)
 
 
 def test_an_engine_that_nobody_asks_again_is_stopped_by_the_next_server(serve: Callable[..., Any], context: Runtime, backend: Any) -> None:

@@ -10,6 +10,7 @@ import threading
 import time
 
 import pytest
+from tests.server.waiting import until
 
 from anytune.server.book.part import new_id
 
@@ -33,14 +34,6 @@ def open_form(served, path, name, announced):
     return connection
 
 
-def until(told, what):
-    deadline = time.monotonic() + DEADLINE_S
-    while not (found := told()):
-        assert time.monotonic() < deadline, what
-        time.sleep(0.01)
-    return found
-
-
 def partials(state):
     return [place for place in (state / "server" / "files").iterdir() if place.name.startswith(".")]
 
@@ -49,7 +42,7 @@ def half_sent(served, state, path, name):
     """Send the half of a form, and wait until the server has begun to write it."""
     connection = open_form(served, path, name, 4_000_000)
     connection.sendall(b"x" * 2_000_000)
-    until(lambda: any(place.stat().st_size for place in partials(state)), "nothing was written")
+    until(lambda: any(place.stat().st_size for place in partials(state)), "a write")
     return connection
 
 
@@ -68,7 +61,7 @@ def test_a_file_that_was_half_sent_is_never_seen(launch, state):
 def test_a_client_that_leaves_in_the_middle_leaves_nothing(launch, state):
     served = launch("--backend", "memory")
     half_sent(served, state, "/v1/files", "file").close()
-    until(lambda: not partials(state), "the half-sent file stayed")
+    until(lambda: not partials(state), "the end of the half-sent file")
     assert list(served.client().files.list()) == []
 
 
@@ -109,7 +102,7 @@ def test_whenever_it_is_killed_what_was_answered_is_there_and_nothing_else(launc
         for thread in threads:
             thread.start()
         before = len(sent)
-        until(lambda before=before: len(sent) > before, "no file was taken")
+        until(lambda before=before: len(sent) > before, "a file that was taken")
         time.sleep(0.02 * turn)
         served.kill()
         stop.set()

@@ -7,6 +7,7 @@ import socket
 
 import openai
 import pytest
+from tests.server.waiting import until
 
 JSON = [("Content-Type", "application/json")]
 
@@ -91,7 +92,7 @@ def test_a_revoked_key_is_refused_and_other_keys_go_on(guarded, send):
     assert send(server.url, key=other).status == 200
 
 
-def test_the_use_of_a_key_is_written_down(guarded, send, until):
+def test_the_use_of_a_key_is_written_down(guarded, send):
     server = guarded()
     _, key = server.keys.add("alice")
     send(server.url, key=key)
@@ -206,7 +207,7 @@ def test_many_requests_go_over_one_connection(guarded):
     assert len(server.seen) == 20
 
 
-def test_an_unexpected_error_tells_its_id_and_nothing_else(guarded, send, caplog, until):
+def test_an_unexpected_error_tells_its_id_and_nothing_else(guarded, send, caplog):
     secret = b'{"prompt": "my diary 77"}'
     server = guarded()
     with caplog.at_level(logging.DEBUG):
@@ -221,7 +222,7 @@ def test_an_unexpected_error_tells_its_id_and_nothing_else(guarded, send, caplog
     assert "conftest.py" in logged
 
 
-def test_the_access_log_has_the_route_s_template_and_the_key_s_id_only(guarded, send, caplog, until):
+def test_the_access_log_has_the_route_s_template_and_the_key_s_id_only(guarded, send, caplog):
     server = guarded()
     row, key = server.keys.add("alice")
     with caplog.at_level(logging.INFO, "anytune.server.access"):

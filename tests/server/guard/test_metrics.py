@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from prometheus_client.parser import text_string_to_metric_families
+from tests.server.waiting import until
 
 from anytune.server.metrics import Metrics
 
@@ -50,7 +51,7 @@ def test_metrics_are_for_admin_keys(serve, send):
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
 
 
-def test_ids_in_paths_and_unknown_paths_are_no_labels(guarded, send, until):
+def test_ids_in_paths_and_unknown_paths_are_no_labels(guarded, send):
     server = guarded()
     send(server.url, path="/v1/files/file-a")
     send(server.url, path="/v1/files/file-b")

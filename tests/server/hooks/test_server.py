@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import TYPE_CHECKING
 
 import yaml
+from tests.server.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     import openai
@@ -22,13 +21,6 @@ ROWS = "".join(
 def order(client: openai.OpenAI) -> str:
     file = client.files.create(file=("rows.jsonl", ROWS), purpose="fine-tune")
     return client.fine_tuning.jobs.create(model="starter", training_file=file.id).id
-
-
-def until(so: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 30
-    while not so():
-        assert time.monotonic() < deadline, "it did not come"
-        time.sleep(0.05)
 
 
 def test_the_end_of_a_job_is_told_once_it_can_be_seen(serve, receiver, secret: str) -> None:

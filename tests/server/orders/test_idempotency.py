@@ -102,6 +102,28 @@ def test_an_idempotency_key_stands_for_one_order_of_one_owner(served, uploaded):
     assert order(ann, file_id).status == "cancelled", "the key still stands for that job"
 
 
+@pytest.mark.parametrize("header", ["Idempotency-Key", "x-stainless-retry-count"])
+def test_an_order_that_is_sent_again_is_found_though_its_file_is_gone(served, uploaded, header):
+    client = served.client()
+    file_id = uploaded(client)
+
+    def order():
+        return client.fine_tuning.jobs.create(model="small", training_file=file_id, extra_headers={header: "1"})
+
+    first = order()
+    served.house.book.files.remove(file_id)
+    assert order().id == first.id
+
+
+def test_who_cancels_and_orders_anew_gets_a_new_job_though_the_first_try_was_lost(served, uploaded):
+    client = served.client()
+    file_id = uploaded(client)
+    first = client.fine_tuning.jobs.create(model="small", training_file=file_id)
+    client.fine_tuning.jobs.cancel(first.id)
+    again = client.fine_tuning.jobs.create(model="small", training_file=file_id, extra_headers={"x-stainless-retry-count": "1"})
+    assert (again.id != first.id, again.status) == (True, "validating_files")
+
+
 def test_racing_orders_with_one_key_make_one_job(served, uploaded):
     client = served.client()
     file_id, made = uploaded(client), []

@@ -8,6 +8,7 @@ import time
 import httpx2
 import openai
 import pytest
+from tests.server.waiting import until
 
 from anytune.backend import Capabilities
 from anytune.runtime import Runtime
@@ -305,12 +306,7 @@ def test_checkpoints_are_listed_newest_first_with_names_that_follow_from_the_job
     served = serve(models=MODELS, options={"life": {"words": ["queued", *["running"] * 6, "succeeded"]}}, poll_s=0.02)
     client = served.client()
     job = ordered(client, suffix="mine")
-    deadline = time.monotonic() + 30
-    while job.status != "succeeded":
-        assert job.status not in {"failed", "cancelled"}, job.error
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-        job = client.fine_tuning.jobs.retrieve(job.id)
+    job = until(lambda: (found := client.fine_tuning.jobs.retrieve(job.id)).status == "succeeded" and found, "its end")
     points = client.fine_tuning.jobs.checkpoints.list(job.id)
     assert [point.step_number for point in points.data] == [6, 4, 2]
     assert points.data[0].fine_tuned_model_checkpoint == f"{job.fine_tuned_model}:ckpt-step-6"

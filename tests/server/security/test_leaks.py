@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
-import time
 from pathlib import Path
 
 import psutil
 import pytest
+from tests.server.waiting import until
 
 BACKEND_KEY = "sk-canary-backend-3e1f7a90c2"
 WEBHOOK_SECRET = "whsec_Y2FuYXJ5LXdlYmhvb2stc2VjcmV0LWtleQ=="
@@ -16,14 +16,6 @@ PROMPT = "canary-prompt-71c2"
 DATA = "canary-row-05be"
 ROW = json.dumps({"messages": [{"role": "user", "content": DATA}, {"role": "assistant", "content": "Yes."}]}).encode() + b"\n"
 JSON = [("Content-Type", "application/json")]
-
-
-def until(condition, seconds=30):
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.05)
-    return found
 
 
 def post(send, server, path, body, key=None):

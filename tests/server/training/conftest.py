@@ -6,11 +6,10 @@ import asyncio
 import json
 import os
 import threading
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.server.waiting import until
 
 from anytune.runtime import Runtime
 from anytune.server.book import Book
@@ -22,20 +21,7 @@ from anytune.server.training.desk import Return
 from anytune.server.training.runner import Runner
 from anytune.testing import DurableMemoryBackend
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 ROWS = [{"messages": [{"role": "user", "content": f"question {n}"}, {"role": "assistant", "content": f"answer {n}"}]} for n in range(12)]
-DEADLINE_S = 30.0
-
-
-def until(true: Callable[[], Any], what: str = "it") -> Any:
-    """Wait for a condition."""
-    deadline = time.monotonic() + DEADLINE_S
-    while not (found := true()):
-        assert time.monotonic() < deadline, f"{what} did not come"
-        time.sleep(0.02)
-    return found
 
 
 class Desk:
@@ -135,11 +121,6 @@ class Shop:
     @property
     def calls(self):
         return DurableMemoryBackend().calls
-
-
-@pytest.fixture(name="until")
-def _until():
-    return until
 
 
 @pytest.fixture

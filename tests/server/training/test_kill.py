@@ -6,6 +6,7 @@ import json
 
 import pytest
 import yaml
+from tests.server.waiting import until
 
 from anytune.testing import DurableMemoryBackend, Life
 
@@ -16,7 +17,7 @@ ROWS = "".join(
 
 
 @pytest.mark.parametrize("status", ["validating_files", "queued", "running"])
-def test_a_killed_server_goes_on_with_the_job(launch, tmp_path, until, status):
+def test_a_killed_server_goes_on_with_the_job(launch, tmp_path, status):
     config = tmp_path / "server.yaml"
     config.write_text(yaml.safe_dump({"backend": "memory", "options": {"life": Life.of(steps=20, tick_s=0.1).model_dump(mode="json")}}))
     first = launch("--config", str(config))

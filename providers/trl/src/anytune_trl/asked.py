@@ -50,7 +50,9 @@ def checked(body: dict[str, Any]) -> None:
             raise HTTPException(400, f"`{word}` is a number from {least:g} to {most:g}.")
     stop = body.get("stop")
     stops = [stop] if isinstance(stop, str) else stop
-    if stops is not None and not (isinstance(stops, list) and len(stops) <= _STOPS and all(isinstance(each, str) and each for each in stops)):
+    if stops is not None and not (
+        isinstance(stops, list) and len(stops) <= _STOPS and all(isinstance(each, str) and each for each in stops)
+    ):
         raise HTTPException(400, f"`stop` is a text, or a list of {_STOPS} texts at most.")
     if body.get("seed") is not None and (isinstance(body["seed"], bool) or not isinstance(body["seed"], int)):
         raise HTTPException(400, "`seed` is a whole number.")
@@ -73,6 +75,7 @@ def _prepared(config: GenerationConfig, model_config: GenerationConfig, body: di
     else:
         config.do_sample = how.temperature > 0
         config.temperature = how.temperature or None
+    config.sequence_bias = None
     if not body.get("stop"):
         config.stop_strings = None
     return config

@@ -78,7 +78,10 @@ class Way:
             ordered, places = scores.sort(descending=True)
             chances = ordered.softmax(-1)
             scores = scores.index_fill(0, places[chances.cumsum(-1) - chances >= self.top_p], -torch.inf)
-        return scores - torch.empty_like(scores).exponential_(generator=self.generator).log()
+        noise = torch.empty(scores.shape, dtype=torch.float64).exponential_(
+            generator=self.generator
+        )  # in float32 some are 0: a certain draw
+        return (scores - noise.log()).to(scores.dtype)
 
 
 def way(config: GenerationConfig, body: dict[str, Any]) -> Way:
@@ -193,15 +196,23 @@ class Batch(CBGenerateManager):
 
     def init_cb(self, model: Any, gen_config: GenerationConfig) -> None:
         """Begin with the first request; nothing of what it asked for holds for the others."""
-        if self._cb is not None:
+        if self.begun is not None:
             return
         shared = copy.deepcopy(gen_config)
-        shared.update(do_sample=False, temperature=None, top_p=None, top_k=None, repetition_penalty=None, sequence_bias=None, stop_strings=None)
-        self._cb = model.init_continuous_batching(generation_config=shared, continuous_batching_config=self._cb_config)
-        own = ContinuousBatchingLogitsProcessorList(LogitsProcessorList([*self._cb.logit_processor.logits_processor, _Ways()]))
+        for word in ("temperature", "top_p", "top_k", "repetition_penalty", "sequence_bias", "stop_strings"):
+            setattr(shared, word, None)
+        shared.do_sample = False
+        manager: Any = model.init_continuous_batching(generation_config=shared, continuous_batching_config=self._cb_config)
+        own = ContinuousBatchingLogitsProcessorList(LogitsProcessorList([*manager.logit_processor.logits_processor, _Ways()]))
         own.tensors_required = 1
-        self._cb.logit_processor = own
-        self._cb.start()
+        manager.logit_processor = own
+        self._cb = manager
+        manager.start()
+
+    @property
+    def begun(self) -> Any:
+        """The manager of transformers; None before the first request."""
+        return self._cb
 
     def generate_streaming(
         self, model: Any, processor: Any, inputs: dict[str, Any], gen_config: GenerationConfig, request_id: str, response_parser: Any = None
@@ -212,7 +223,12 @@ class Batch(CBGenerateManager):
         return queue, streamer
 
     async def generate_non_streaming(
-        self, model: Any, processor: Any, inputs: dict[str, Any], gen_config: GenerationConfig, request_id: str
+        self,
+        model: Any,  # noqa: ARG002 - transformers' signature
+        processor: Any,
+        inputs: dict[str, Any],
+        gen_config: GenerationConfig,
+        request_id: str,
     ) -> tuple[str, int, list[int]]:
         """Give a whole answer: its text, how many tokens asked for it, and its tokens."""
         if not gen_config.stop_strings:
@@ -246,7 +262,8 @@ class Batch(CBGenerateManager):
     def _begun(
         self, processor: Any, inputs: dict[str, Any], gen_config: GenerationConfig, request_id: str, parser: Any
     ) -> tuple[_Queue, CBStreamer, list[int]]:
-        cb, said = self._living(request_id), []
+        cb = self._living(request_id)
+        said: list[int] = []
         stops = gen_config.stop_strings or []
         queue = _Queue(_Stops([stops] if isinstance(stops, str) else list(stops)))
         tokenizer = getattr(processor, "tokenizer", processor)._tokenizer  # noqa: SLF001 - as transformers does
@@ -270,7 +287,7 @@ class Batch(CBGenerateManager):
 
     def _living(self, request_id: str) -> Any:
         self._check_alive(request_id)
-        return self._cb
+        return self.begun
 
     def _ask(self, cb: Any, inputs: dict[str, Any], gen_config: GenerationConfig, request_id: str, *, streaming: bool) -> None:
         more = {} if (how := getattr(gen_config, _KEY, None)) is None else {_KEY: how}
@@ -284,5 +301,5 @@ class Batch(CBGenerateManager):
         )
 
     def _failure(self, request_id: str, why: str) -> Exception:
-        dead = self._cb is not None and self._cb.background_thread_status.fatal_error is not None
+        dead = self.begun is not None and self.begun.background_thread_status.fatal_error is not None
         return CBWorkerDeadError(f"{request_id}: {why}") if dead else RuntimeError(f"{request_id}: {why}")

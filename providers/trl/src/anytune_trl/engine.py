@@ -2,7 +2,7 @@
 
 It makes sure that the folders are there and safe, loads them, and answers on loopback as `transformers serve` does, on the CPU and in the
 type that parity was recorded in, until the process is ended. PAGES is the key-value cache of each name, in pages of 256 tokens; 0 batches
-nothing, and samples. It is given outright: by default transformers takes 14 GB for its cache, and a small share of the memory fails on
+nothing. It is given outright: by default transformers takes 14 GB for its cache, and a small share of the memory fails on
 smaller machines (5.23, seen 2026-11-22).
 """
 

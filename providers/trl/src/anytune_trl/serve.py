@@ -40,7 +40,7 @@ def settings(order: DeployOrder) -> ServeSettings:
     """Choose the engine for a deployment.
 
     Options: `engine` (`transformers` or `vllm`; by default vLLM where a GPU and vLLM are present), `vllm` (its executable),
-    `continuous_batching` (default True; without it transformers samples, one request at a time), `max_model_len`, `ready_timeout_s`.
+    `continuous_batching` (default True; without it one request is answered at a time), `max_model_len`, `ready_timeout_s`.
 
     Raises:
         ConfigError: The model cannot be served, or an option is wrong.
@@ -81,8 +81,7 @@ def settings(order: DeployOrder) -> ServeSettings:
     pages = max(_FEWEST_PAGES, _pages(folder) // (1 + len(crew))) if batching else 0
     named = [word for name, path in crew.items() for word in (name, str(path))]
     argv = (sys.executable, "-P", "-m", "anytune_trl.engine", str(folder), "{port}", str(pages), order.name, *named)
-    # With continuous batching transformers 5.23 decodes every request as the first one asked: greedily.
-    return ServeSettings(engine=argv, engine_model=order.name, greedy_only=batching, **common)
+    return ServeSettings(engine=argv, engine_model=order.name, **common)
 
 
 def _folder(ref: ModelRef) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,7 +15,7 @@ from anytune.ledger import server_tables
 from anytune.ledger.jobs import clean
 from anytune.server.book.part import Part, new_id, row_of
 from anytune.server.book.rows import EventRow
-from anytune.server.errors import ApiError
+from anytune.server.errors import ApiError, unknown_order
 from anytune.values import Value
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Events", "News", "tell"]
 
 _EVENTS, _JOBS = server_tables.events, server_tables.jobs
+_ID = re.compile(r"ftevent-[A-Za-z0-9]{24}")
 _CHUNK = 500
 """Origins in one query: SQLite before 3.32 takes 999 parameters."""
 
@@ -99,9 +101,9 @@ class Events(Part):
         with self.database.read() as connection:
             if after is not None:
                 place = select(_EVENTS.c.sequence).where(_EVENTS.c.job_id == job_id, _EVENTS.c.id == after)
-                sequence = connection.execute(place).scalar()
+                sequence = connection.execute(place).scalar() if _ID.fullmatch(after) else None
                 if sequence is None:
-                    raise ApiError(404, f"Could not find event: {after}", code="event_not_found", param="after")
+                    raise ApiError(404, f"Could not find event: {after[:128]}", code="event_not_found", param="after")
                 query = query.where(_EVENTS.c.sequence < sequence)
             found = [_event(row) for row in connection.execute(query)]
         return found[:limit], len(found) > limit
@@ -128,7 +130,7 @@ def tell(connection: Connection, job_id: str, news: list[News], now: datetime) -
 def _keep_known(connection: Connection, job_id: str) -> None:
     """Refuse an order that nobody made, and let events of one order come one after the other (SQLite's writers do so anyway)."""
     if connection.execute(select(_JOBS.c.id).where(_JOBS.c.id == job_id).with_for_update()).one_or_none() is None:
-        raise ApiError(404, f"Could not find fine tune: {job_id}", code="fine_tune_not_found", param="fine_tune_id")
+        raise unknown_order(job_id)
 
 
 def _fresh(connection: Connection, job_id: str, news: list[News]) -> list[News]:

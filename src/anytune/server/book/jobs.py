@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,7 +14,7 @@ from anytune.ledger import server_tables
 from anytune.server.book.events import News, tell
 from anytune.server.book.part import Part, new_id, of_owner, one_at_a_time, row_of
 from anytune.server.book.rows import JobRow
-from anytune.server.errors import ApiError
+from anytune.server.errors import ApiError, unknown_order
 from anytune.values import ModelRef
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Jobs", "Waiting"]
 
 _JOBS = server_tables.jobs
+_ID = re.compile(r"ftjob-[A-Za-z0-9]{24}")
 _AGAIN = timedelta(hours=1)
 """How long the same order, sent again by a client that lost the reply, is the same order."""
 _ENDED = ("succeeded", "failed", "cancelled")
@@ -71,7 +73,7 @@ class Jobs(Part):
         Raises:
             ApiError: 409 where the key came with another body; 429 where too many orders are live.
         """
-        digest = hashlib.sha256(json.dumps(request, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+        digest = _digest(request)
         with self.database.write() as connection:
             one_at_a_time(connection, owner)
             known = self._known(connection, owner, digest, idempotency_key, repeated=repeated)
@@ -99,6 +101,15 @@ class Jobs(Part):
             if first is not None:
                 tell(connection, made.id, list(first(made)), now)
             return made, True
+
+    def taken(self, owner: str, request: Mapping[str, Any], *, idempotency_key: str | None, repeated: bool) -> JobRow | None:
+        """Give the order that `add` would give again; None for a new one. Its files may be gone by now.
+
+        Raises:
+            ApiError: 409: the key came with another body.
+        """
+        with self.database.read() as connection:
+            return self._known(connection, owner, _digest(request), idempotency_key, repeated=repeated)
 
     def get(self, job_id: str, owner: str | None) -> JobRow:
         """Give an order.
@@ -208,11 +219,16 @@ class Jobs(Part):
                 return row
             return _write(connection, job_id, wish=word, updated_at=self.clock())
 
-    def granted(self, job_id: str, word: Wish) -> None:
-        """Forget a wish that was done, unless its owner asked for something else meanwhile."""
+    def granted(self, job_id: str, word: Wish, *, news: News | None = None) -> None:
+        """Forget a wish that was done, unless its owner asked for something else meanwhile.
+
+        With `news`, that event is told in the same transaction.
+        """
         here = (_JOBS.c.id == job_id) & (_JOBS.c.wish == word)
         with self.database.write() as connection:
-            connection.execute(_JOBS.update().where(here).values(wish=None, updated_at=self.clock()))
+            found = connection.execute(_JOBS.update().where(here).values(wish=None, updated_at=self.clock()))
+            if found.rowcount and news is not None:
+                tell(connection, job_id, [news], self.clock())
 
     def by_model(self, name: str, owner: str | None) -> JobRow | None:
         """Give the order that made the model of this name; None where there is none, or it was deleted, or it is somebody else's."""
@@ -233,12 +249,17 @@ class Jobs(Part):
             if row is not None and row.request_hash != digest:
                 said = "The Idempotency-Key came before with another body. Send a new key with a new order."
                 raise ApiError(409, said, code="idempotency_key_reused")
-        elif repeated:
-            recent = of_owner(_JOBS, owner).where(_JOBS.c.request_hash == digest, _JOBS.c.created_at > self.clock() - _AGAIN)
+        elif repeated:  # who cancelled an order knew of it, and orders anew
+            same = (_JOBS.c.request_hash == digest) & (_JOBS.c.status != "cancelled") & _JOBS.c.wish.is_distinct_from("cancel")
+            recent = of_owner(_JOBS, owner).where(same, _JOBS.c.created_at > self.clock() - _AGAIN)
             row = connection.execute(recent.order_by(_JOBS.c.sequence.desc()).limit(1)).one_or_none()
         else:
             return None
         return None if row is None else _job(row)
+
+
+def _digest(request: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(request, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def _held_to(connection: Connection, owner: str, at_most: int | None) -> None:
@@ -250,9 +271,9 @@ def _held_to(connection: Connection, owner: str, at_most: int | None) -> None:
 
 def _one(connection: Connection, job_id: str, owner: str | None, *, lock: bool = False) -> JobRow:
     query = of_owner(_JOBS, owner).where(_JOBS.c.id == job_id)
-    row = connection.execute(query.with_for_update() if lock else query).one_or_none()
+    row = connection.execute(query.with_for_update() if lock else query).one_or_none() if _ID.fullmatch(job_id) else None
     if row is None:
-        raise ApiError(404, f"Could not find fine tune: {job_id}", code="fine_tune_not_found", param="fine_tune_id")
+        raise unknown_order(job_id)
     return _job(row)
 
 

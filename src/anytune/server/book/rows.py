@@ -128,6 +128,11 @@ class JobRow(Value):
     finished_at: datetime | None = None
 
     @property
+    def backend(self) -> str:
+        """The word of the backend that trains it."""
+        return str(self.target["backend"])
+
+    @property
     def ended(self) -> bool:
         """Tell whether its status can never change again."""
         return self.status in {"succeeded", "failed", "cancelled"}

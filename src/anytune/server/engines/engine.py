@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-import anyio.to_thread
+from anyio import to_thread
 
 from anytune.server.engines.hosts import bearer
 from anytune.values import now
@@ -93,7 +93,7 @@ class Held:
         address = self._address
         headers = {**address.headers, "content-type": "application/json", "accept-encoding": "identity"}
         if address.token is not None:
-            headers["authorization"] = await anyio.to_thread.run_sync(bearer, address)
+            headers["authorization"] = await to_thread.run_sync(bearer, address)
         elif address.credential is not None:
             headers["authorization"] = bearer(address)
         return headers

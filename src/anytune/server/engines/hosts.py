@@ -42,7 +42,7 @@ class Left:
     Attributes:
         key: Which model, hosted how.
         deployment: Its host.
-        ending: Whether its end was asked for already.
+        ending: Whether it is to end: that was asked for already, or the server was killed before it heard which host was made for it.
         dear: Whether it bills by the hour.
     """
 
@@ -90,7 +90,8 @@ class Hosts:
             except AnytuneError as error:
                 _log.warning("Engine %s cannot be looked after: %s", deployment.id, error.message)
                 continue
-            found.append(Left(mark["key"], deployment, ending=deployment.row.stop_requested, dear=dear))
+            ending = deployment.row.stop_requested or deployment.row.remote_id is None
+            found.append(Left(mark["key"], deployment, ending=ending, dear=dear))
         return found
 
     def standing(self, lead: Lead) -> tuple[Address, Deployment | None] | None:

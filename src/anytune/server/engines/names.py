@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,18 +15,18 @@ from pydantic import Field
 
 from anytune.job import FineTuneJob
 from anytune.server.config import Target
-from anytune.server.errors import ApiError
+from anytune.server.errors import ApiError, unknown_model
+from anytune.server.training.names import parted
 from anytune.values import ModelRef, Value
 
 if TYPE_CHECKING:
     from anytune.server.book.rows import JobRow
     from anytune.server.house import Caller, House
 
-__all__ = ["Lead", "Names", "unknown"]
+__all__ = ["Lead", "Names"]
 
 _LONGEST = 512
 _KEPT = 4096
-_CHECKPOINT = re.compile(r"(?P<model>.+):ckpt-step-(?P<step>\d{1,9})")
 
 
 class Lead(Value):
@@ -82,7 +81,7 @@ class Names:
     def forget(self, name: str) -> None:
         """Look a tuned model and its checkpoints up no more: it is being deleted."""
         self._gone.add(name)
-        self._known = {key: lead for key, lead in self._known.items() if self._named(key[1]) != name}
+        self._known = {key: lead for key, lead in self._known.items() if parted(key[1])[0] != name}
 
     def keep(self, name: str) -> None:
         """Take a name back: its model was not deleted after all."""
@@ -95,34 +94,29 @@ class Names:
             ApiError: 404: it leads nowhere, for this caller.
         """
         if len(name) > _LONGEST:
-            raise unknown(name[:64])
+            raise unknown_model(name[:64])
         lead = _base(house, name) if name in house.config.models else self._tuned(house, caller, name) or _base(house, name)
-        if self._named(name) in self._gone:
-            raise unknown(name)
+        if parted(name)[0] in self._gone:
+            raise unknown_model(name)
         if len(self._known) >= _KEPT:
             self._known.clear()
         self._known[caller.sees, name] = lead
         return lead
 
     def _tuned(self, house: House, caller: Caller, name: str) -> Lead | None:
-        row = house.book.jobs.by_model(self._named(name), caller.sees)
+        made, step = parted(name)
+        row = house.book.jobs.by_model(made, caller.sees)
         if row is None or row.model_ref is None:
             return None
-        step = _CHECKPOINT.fullmatch(name)
-        model = row.model_ref if step is None else _checkpoint(house, row, row.model_ref, int(step["step"]))
+        model = row.model_ref if step is None else _checkpoint(house, row, row.model_ref, step)
         if model is None:
-            raise unknown(name)
+            raise unknown_model(name)
         return _tuned_lead(house, row, name, model)
 
     def of(self, house: House, row: JobRow) -> Lead | None:
         """Give what an order's model leads to; None where it has none, or that is being deleted. Blocks."""
         name = row.fine_tuned_model
         return None if name is None or name in self._gone or row.model_ref is None else _tuned_lead(house, row, name, row.model_ref)
-
-    @staticmethod
-    def _named(name: str) -> str:
-        step = _CHECKPOINT.fullmatch(name)
-        return name if step is None else step["model"]
 
 
 def _tuned_lead(house: House, row: JobRow, name: str, model: ModelRef) -> Lead:
@@ -141,7 +135,7 @@ def _tuned_lead(house: House, row: JobRow, name: str, model: ModelRef) -> Lead:
 
 def _base(house: House, name: str) -> Lead:
     if name.startswith("ft:") and name not in house.config.models:  # a provider's id of a model that is somebody's
-        raise unknown(name)
+        raise unknown_model(name)
     target = house.offers.target(name)
     if not target.chat:
         raise ApiError(400, f"The model `{name}` is only trained here; ask a model that was tuned from it.", param="model")
@@ -176,8 +170,3 @@ def _checkpoint(house: House, row: JobRow, made: ModelRef, step: int) -> ModelRe
     job = FineTuneJob.get(row.ledger_id, context=house.context)
     found = next((point for point in job.checkpoints() if point.step == step), None)
     return None if found is None else ModelRef(id=found.model, base_model=made.base_model)
-
-
-def unknown(name: str) -> ApiError:
-    """Say that there is no such model, in the same words for one that is somebody else's."""
-    return ApiError(404, f"The model `{name}` does not exist or you do not have access to it.", code="model_not_found", param="model")

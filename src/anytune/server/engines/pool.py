@@ -11,9 +11,9 @@ import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import anyio
-import anyio.to_thread
+from anyio import CapacityLimiter, to_thread
 
+from anytune.deploy import READY_TIMEOUT_S
 from anytune.errors import AnytuneError, DeploymentFailed
 from anytune.pauses import host_pauses
 from anytune.server.engines.engine import Engine, Held
@@ -85,7 +85,7 @@ class Pool:
 
     async def start(self) -> None:
         """Adopt the engines that an earlier server left, and begin to stop idle ones."""
-        self._threads = anyio.CapacityLimiter(_THREADS)
+        self._threads = CapacityLimiter(_THREADS)
         self._wire = Wire()
         for left in await self._call(self.hosts.left):
             if left.ending or left.key in self._starting:
@@ -237,8 +237,14 @@ class Pool:
             raise
 
     async def _arrived(self, deployment: Deployment) -> Address:
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + READY_TIMEOUT_S
+
+        def look() -> Address | None:
+            return deployment.arrival(waited_s=READY_TIMEOUT_S if clock() >= deadline else None)
+
         pause = host_pauses(self.hosts.backend(deployment.row.profile or deployment.row.backend))
-        while (address := await self._call(deployment.arrival)) is None:  # noqa: ASYNC110 - hosts are asked, they tell nothing
+        while (address := await self._call(look)) is None:  # noqa: ASYNC110 - hosts are asked, they tell nothing
             await asyncio.sleep(pause())
         return address
 
@@ -298,7 +304,7 @@ class Pool:
             self._spawn(self.end(engine))
 
     def _begin(self, key: str, work: Coroutine[Any, Any, Engine]) -> asyncio.Task[Engine]:
-        task = asyncio.ensure_future(work)
+        task = asyncio.create_task(work)
         self._starting[key] = task
 
         def done(task: asyncio.Task[Engine]) -> None:
@@ -324,12 +330,12 @@ class Pool:
         self.metrics.engines(ready=ready, starting=len(self.rooms.taken) - ready)
 
     def _spawn(self, work: Coroutine[Any, Any, object]) -> None:
-        task = asyncio.ensure_future(work)
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def _call(self, work: Callable[[], _T]) -> _T:
-        return await anyio.to_thread.run_sync(work, limiter=self._threads)
+        return await to_thread.run_sync(work, limiter=self._threads)
 
 
 def _away(lead: Lead) -> ApiError:

@@ -9,8 +9,7 @@ from collections import OrderedDict
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-import anyio.to_thread
-from anyio import CapacityLimiter
+from anyio import CapacityLimiter, to_thread
 
 from anytune.errors import LedgerError
 from anytune.server.book.keys import digest, issued
@@ -102,7 +101,7 @@ class Keyring:
     async def _ask(self, hashed: str) -> Known | None:
         if self._limiter is None:
             self._limiter = CapacityLimiter(_LOOKUPS)
-        row = await anyio.to_thread.run_sync(self._book.keys.by_digest, hashed, limiter=self._limiter)
+        row = await to_thread.run_sync(self._book.keys.by_digest, hashed, limiter=self._limiter)
         found = None if row is None or not hmac.compare_digest(row.digest, hashed) else self._known(row)
         self._seen[hashed] = (self._clock() + FRESH_S, found)
         self._seen.move_to_end(hashed)
@@ -116,7 +115,7 @@ class Keyring:
 
     async def _note(self, key_id: str) -> None:
         with suppress(LedgerError):  # the next lookup notes it
-            await anyio.to_thread.run_sync(self._book.keys.used, key_id, limiter=self._limiter)
+            await to_thread.run_sync(self._book.keys.used, key_id, limiter=self._limiter)
 
     def _known(self, row: KeyRow) -> Known:
         limits = self._limits

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-import anyio.to_thread
 import httpx2
+from anyio import to_thread
 
 import anytune
 from anytune.server.hooks import addresses
@@ -81,7 +81,7 @@ class Post:
 
     async def _called(self, webhook: Webhook, headers: dict[str, str], body: bytes) -> int:
         target = addresses.place(webhook.url, private=webhook.private)
-        pinned = await anyio.to_thread.run_sync(
+        pinned = await to_thread.run_sync(
             lambda: addresses.looked_up(target, private=webhook.private, resolve=self._resolve), abandon_on_cancel=True
         )
         own = {"host": target.authority, "content-type": "application/json", "user-agent": f"anytune/{anytune.__version__}"}

@@ -9,7 +9,7 @@ import random
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-import anyio.to_thread
+from anyio import to_thread
 
 from anytune.errors import AnytuneError
 from anytune.server.hooks import signature
@@ -83,7 +83,7 @@ class Hooks:
             await asyncio.sleep(self._look_s)
 
     async def _round(self, name: str, webhook: Webhook) -> None:
-        while due := await anyio.to_thread.run_sync(lambda: self.book.deliveries.due(name, limit=_AT_ONCE)):
+        while due := await to_thread.run_sync(lambda: self.book.deliveries.due(name, limit=_AT_ONCE)):
             ends = await asyncio.gather(*(self._deliver(name, webhook, row) for row in due), return_exceptions=True)
             for end in ends:
                 if end is not None:
@@ -99,14 +99,14 @@ class Hooks:
             await self._post.send(webhook, signature.headers(key, row.id, int(now.timestamp()), body), body)
         except Untaken as why:
             again = None if isinstance(why, Gone) else _again(row, self.book.clock())
-            await anyio.to_thread.run_sync(self.book.deliveries.failed, row.id, str(why), again)
+            await to_thread.run_sync(self.book.deliveries.failed, row.id, str(why), again)
             self.metrics.hook("given_up" if again is None else "failed")
             _log.warning(
                 "Webhook %s did not take %s of job %s: %s; %s.",
                 name, row.type, row.job_id, why, "it is given up" if again is None else f"again at {again:%Y-%m-%d %H:%M:%S} UTC",
             )  # fmt: skip
         else:
-            await anyio.to_thread.run_sync(self.book.deliveries.done, row.id)
+            await to_thread.run_sync(self.book.deliveries.done, row.id)
             self.metrics.hook("delivered")
 
 

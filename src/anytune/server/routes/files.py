@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from anytune.server.multipart import Received
     from anytune.server.store import Incoming
 
-__all__ = ["allowance", "form_body", "router", "storage"]
+__all__ = ["allowance", "form_body", "router"]
 
 router = APIRouter(tags=["files"])
 
@@ -101,18 +101,13 @@ def read_file(file_id: str, house: Inside, caller: Asked) -> _Bytes:
     return _Bytes(place, media_type="application/octet-stream", filename=row.filename)
 
 
-def storage(house: House, caller: Caller) -> int | None:
-    """Give the bytes that a caller may keep; None for no limit."""
-    return house.config.limits.storage_bytes if caller.storage_bytes is None else caller.storage_bytes
-
-
 def allowance(house: House, caller: Caller, most_bytes: int) -> int:
     """Give how large a file of a caller may be now.
 
     Raises:
         ApiError: 400: nothing more may be kept.
     """
-    limit = storage(house, caller)
+    limit = caller.storage_bytes
     if limit is None:
         return most_bytes
     kept = house.book.files.stored_bytes(caller.owner)
@@ -137,9 +132,9 @@ def _kept(house: House, caller: Caller, file_id: str, incoming: Incoming, receiv
         raise ApiError(400, "File is empty.", code="empty_file", param="file")
     stored = incoming.commit()
     expires_at = None if after_s is None else house.book.clock() + timedelta(seconds=after_s)
-    limit = storage(house, caller)
+    most = caller.storage_bytes
     try:
-        return house.book.files.add(caller.owner, file_id, filename, purpose, *stored, expires_at=expires_at, most_bytes=limit)
+        return house.book.files.add(caller.owner, file_id, filename, purpose, *stored, expires_at=expires_at, most_bytes=most)
     except BaseException:
         house.store.remove(file_id)
         raise

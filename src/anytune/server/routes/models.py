@@ -7,15 +7,15 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Literal
 
-import anyio.to_thread
+from anyio import to_thread
 from fastapi import APIRouter
 from pydantic import BaseModel
 
 from anytune.errors import NotFound, Unsupported
 from anytune.model import TunedModel
-from anytune.server.engines.names import unknown
-from anytune.server.errors import ApiError
+from anytune.server.errors import ApiError, unknown_model
 from anytune.server.house import Asked, Inside
+from anytune.server.training.names import parted
 
 if TYPE_CHECKING:
     from anytune.server.book.rows import JobRow
@@ -74,17 +74,17 @@ def retrieve_model(model: str, house: Inside, caller: Asked) -> Model:
 @router.delete("/models/{model:path}")
 async def delete_model(model: str, house: Inside, caller: Asked) -> Deleted:
     """Delete a tuned model with its weights, for good; its engine is ended first."""
-    row = await anyio.to_thread.run_sync(lambda: house.book.jobs.by_model(model, caller.sees))
+    row = await to_thread.run_sync(lambda: house.book.jobs.by_model(model, caller.sees))
     if row is None:
         if model in house.offers.names():
             raise ApiError(403, f"`{model}` is a base model that this server offers; only tuned models are deleted.", param="model")
-        raise unknown(model)
-    await anyio.to_thread.run_sync(_unneeded, house, model)
+        raise unknown_model(model)
+    await to_thread.run_sync(_unneeded, house, model)
     ids = {model} if row.model_ref is None else {row.model_ref.id}
     house.pool.names.forget(model)
     try:
         await asyncio.shield(house.pool.forget(model, ids))
-        await anyio.to_thread.run_sync(_gone, house, row)
+        await to_thread.run_sync(_gone, house, row)
     except BaseException:
         house.pool.names.keep(model)
         raise
@@ -98,15 +98,15 @@ def _unneeded(house: House, model: str) -> None:
         ApiError: 409: one does.
     """
     waiting = house.book.jobs.in_stage("received", "checked", "submitted")
-    if any(model == row.model.partition(":ckpt-step-")[0] for row in waiting):
+    if any(model == parted(row.model)[0] for row in waiting):
         raise ApiError(409, f"The model `{model}` is trained further by a job that has not ended; cancel that first.", param="model")
 
 
 def _gone(house: House, row: JobRow) -> None:
     """Delete the weights, then say so in the book: who is killed in between finds the model listed, and deletes it again."""
     if row.model_ref is not None:
-        backend = house.offers.backend(str(row.target.get("backend") or house.config.backend))
-        tuned = TunedModel(row.model_ref, backend=str(row.target.get("backend") or house.config.backend), context=house.context)
+        backend = house.offers.backend(row.backend)
+        tuned = TunedModel(row.model_ref, backend=row.backend, context=house.context)
         if "delete_model" in backend.capabilities.abilities:
             with suppress(NotFound, Unsupported):
                 tuned.delete()

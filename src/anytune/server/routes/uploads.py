@@ -13,7 +13,7 @@ from anytune.server.book.part import new_id
 from anytune.server.errors import ApiError
 from anytune.server.house import Asked, Caller, House, Inside
 from anytune.server.multipart import Form, receive
-from anytune.server.routes.files import allowance, form_body, storage
+from anytune.server.routes.files import allowance, form_body
 from anytune.server.shapes.files import PART_FORM, CompleteOrder, UploadObject, UploadOrder, UploadPartObject, check_purpose, plain_name
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def create_upload(order: UploadOrder, house: Inside, caller: Asked) -> UploadObj
         order.mime_type,
         order.bytes,
         file_expires_s=None if order.expires_after is None else order.expires_after.seconds,
-        most_bytes=storage(house, caller),
+        most_bytes=caller.storage_bytes,
     )
     return UploadObject.of(row)
 
@@ -86,7 +86,7 @@ def _kept(house: House, caller: Caller, upload_id: str, part_id: str, incoming: 
     stored = incoming.commit()
     most = house.config.limits.upload_bytes
     try:
-        return house.book.uploads.add_part(upload_id, part_id, stored.size_bytes, most_upload_bytes=most, most_bytes=storage(house, caller))
+        return house.book.uploads.add_part(upload_id, part_id, stored.size_bytes, most_upload_bytes=most, most_bytes=caller.storage_bytes)
     except BaseException:
         house.store.remove(part_id)
         raise

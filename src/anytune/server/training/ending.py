@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
+from anytune.server.book.deliveries import PREFIX
 from anytune.server.book.events import News
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def end(book: Book, hooks: Iterable[str], order: JobRow, status: End, message: s
         The order as it is then.
     """
     for hook in hooks:
-        book.deliveries.owe(order.id, f"fine_tuning.job.{status}", hook)
+        book.deliveries.owe(order.id, PREFIX + status, hook)
     ended = {"status": status, "stage": "ended", "wish": None, "estimated_finish": None, "finished_at": book.clock()} | values
     last = News(message=message, level="error" if status == "failed" else "info", origin="ended")
     row = book.jobs.move(order.id, order.stage, news=last, **ended)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from anytune.server.config import Target
 from anytune.server.errors import ApiError
+from anytune.server.training.names import parted
 from anytune.server.training.orders import METHODS, body_of, first_news, refuse_unserved
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 __all__ = ["take"]
 
 _SEEDS = 2**31
-_STEP = ":ckpt-step-"
 
 
 def take(house: House, caller: Caller, order: JobOrder, *, idempotency_key: str | None, repeated: bool) -> JobRow:
@@ -36,6 +36,9 @@ def take(house: House, caller: Caller, order: JobOrder, *, idempotency_key: str 
     """
     refuse_unserved(order)
     request = body_of(order)
+    taken = house.book.jobs.taken(caller.owner, request, idempotency_key=idempotency_key, repeated=repeated)
+    if taken is not None:
+        return taken
     _check_file(house, caller, order.training_file, "training_file")
     if order.validation_file is not None:
         _check_file(house, caller, order.validation_file, "validation_file")
@@ -47,7 +50,7 @@ def take(house: House, caller: Caller, order: JobOrder, *, idempotency_key: str 
         target.model_dump(mode="json", exclude_none=True),
         idempotency_key=idempotency_key,
         repeated=repeated,
-        at_most=house.config.limits.live_jobs if caller.live_jobs is None else caller.live_jobs,
+        at_most=caller.live_jobs,
         first=first_news,
     )
     if new:
@@ -69,8 +72,7 @@ def _check_file(house: House, caller: Caller, file_id: str, param: str) -> None:
 
 def _target(house: House, caller: Caller, order: JobOrder) -> Target:
     """Find what is trained: a model that is offered, or one that the caller's own job has made."""
-    made = order.model.partition(_STEP)[0]
-    tuned = None if order.model in house.config.models else house.book.jobs.by_model(made, caller.sees)
+    tuned = None if order.model in house.config.models else house.book.jobs.by_model(parted(order.model)[0], caller.sees)
     target = _offered(house, order.model) if tuned is None else _continued(house, caller, order.model, tuned)
     backend = house.offers.backend(str(target.backend))
     able = backend.capabilities

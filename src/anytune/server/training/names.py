@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from anytune.server.book.rows import JobRow
 
-__all__ = ["checkpoint_name", "model_name"]
+__all__ = ["checkpoint_name", "model_name", "parted"]
 
 _TAIL = 8
+_CHECKPOINT = re.compile(r"(?P<model>.+):ckpt-step-(?P<step>\d{1,9})")
 _OTHER = re.compile(r"[^A-Za-z0-9._-]+")
 _WORD = re.compile(r"[^A-Za-z0-9-]+")
 
@@ -27,6 +28,19 @@ def model_name(order: JobRow, organization: str) -> str:
 def checkpoint_name(order: JobRow, organization: str, step: int) -> str:
     """Give the name of the model's state at a step."""
     return f"{model_name(order, organization)}:ckpt-step-{step}"
+
+
+def parted(name: str) -> tuple[str, int | None]:
+    """Give the model that a name is of, and the step where it is a checkpoint's.
+
+    Example:
+        >>> parted("ft:starter:anytune::4f2a9c1e:ckpt-step-20")
+        ('ft:starter:anytune::4f2a9c1e', 20)
+        >>> parted("starter")
+        ('starter', None)
+    """
+    found = _CHECKPOINT.fullmatch(name)
+    return (name, None) if found is None else (found["model"], int(found["step"]))
 
 
 def _base(model: str) -> str:

@@ -10,7 +10,7 @@ from anytune import catalog, plugins, profiles
 from anytune.errors import BackendMissing, ConfigError
 from anytune.methods import DPO, SFT
 from anytune.server.config import Target
-from anytune.server.errors import ApiError
+from anytune.server.errors import ApiError, unknown_model
 from anytune.server.training import backends
 from anytune.server.training.orders import METHODS, defaults
 from anytune.settings import nearest
@@ -71,8 +71,7 @@ class Offers:
         models = self.config.models
         found = models.get(name) if models else Target() if self._passes(name) else None
         if found is None:
-            said = f"The model `{name[:128]}` does not exist or you do not have access to it."
-            raise ApiError(404, said, code="model_not_found", param="model")
+            raise unknown_model(name)
         return found.model_copy(update={"backend": found.backend or self.config.backend, "model": found.model or name})
 
     def backend(self, word: str) -> Backend:

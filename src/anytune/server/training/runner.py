@@ -5,12 +5,13 @@ All of it is read from the book again and again, so that a server which was kill
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import threading
 import time
 from collections import Counter
 from typing import TYPE_CHECKING, Final
+
+from anyio import to_thread
 
 from anytune.pauses import growing
 from anytune.server.errors import ApiError
@@ -91,7 +92,7 @@ class Runner:
         self._leaving = True
         self.wake()
         if self._thread is not None:
-            await asyncio.to_thread(self._thread.join)
+            await to_thread.run_sync(self._thread.join)
 
     def wake(self) -> None:
         """Say that something changed. Any thread may."""
@@ -206,14 +207,13 @@ class Runner:
 
     def _send(self, order: JobRow, phase: Phase) -> None:
         roles = {"train": "training_file", "validation": "validation_file"}
-        word = str(order.target["backend"])
         try:
             errand = Errand(
                 order=order.id,
                 phase=phase,
                 ledger=self.context.ledger_url,
-                backend=word,
-                options=backends.options(self.config, word),
+                backend=order.backend,
+                options=backends.options(self.config, order.backend),
                 files={role: self.store.path(order.request[key]) for role, key in roles.items() if order.request.get(key)},
                 hooks=hooks_of(self.config, order.owner),
                 lock=self._desk.lock(order.id),

@@ -39,12 +39,15 @@ def asked(book: Book, order: JobRow, job: FineTuneJob) -> None:
     """Ask the backend for what is wished. A cancel stays until the end; what the backend cannot do is told and forgotten."""
     if order.wish is None or (order.wish == "cancel" and job.row.cancel_requested):
         return
+    refusal = None
     try:
         getattr(job, order.wish)()
     except Transient as error:
         log.warning("%s: cannot ask for %s now: %s", order.id, order.wish, error)
         return
     except AnytuneError as error:
-        book.events.add(order.id, f"The job cannot {order.wish}: {error.message}", level="warn")
+        refusal = News(message=f"The job cannot {order.wish}: {error.message}", level="warn")
     if order.wish != "cancel":
-        book.jobs.granted(order.id, order.wish)
+        book.jobs.granted(order.id, order.wish, news=refusal)
+    elif refusal is not None:
+        book.events.add_many(order.id, [refusal])
