@@ -11,7 +11,7 @@ from anytune.settings import nearest
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-__all__ = ["GROUP", "installed", "load"]
+__all__ = ["GROUP", "advice", "installed", "load"]
 
 GROUP = "anytune.backends"
 
@@ -36,7 +36,7 @@ def load(name: str) -> type[Backend]:
     points = installed()
     point = points.get(name)
     if point is None:
-        raise BackendMissing(f"No backend {name!r} is installed; there is: {', '.join(points) or 'none'}.", fix=_advice(name, list(points)))
+        raise BackendMissing(f"No backend {name!r} is installed; there is: {', '.join(points) or 'none'}.", fix=advice(name, list(points)))
     origin = point.dist.name if point.dist else point.value
     try:
         found = point.load()
@@ -58,7 +58,13 @@ def load(name: str) -> type[Backend]:
     return found
 
 
-def _advice(name: str, known: list[str]) -> str:
+def advice(name: str, known: list[str]) -> str:
+    """Say what to do about a backend that is not installed.
+
+    Args:
+        name: What was asked for.
+        known: What there is.
+    """
     if name in _EXTRAS:
         return f'Install it: `pip install "anytune[{name}]"`.'
     guess = nearest(name, [*known, *_EXTRAS])

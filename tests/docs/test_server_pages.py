@@ -131,7 +131,7 @@ def test_the_webhooks_of_the_page_are_settings(monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not here")
 def test_systemd_takes_the_unit(tmp_path: Path) -> None:
     unit = tmp_path / "anytune.service"
-    unit.write_text(blocks(HOW_TO, "ini")[0].replace("/opt/anytune/bin/anytune", shutil.which("true")).replace("User=anytune\n", ""))
+    unit.write_text(blocks(HOW_TO, "ini")[0].replace("/srv/anytune/bin/anytune", shutil.which("true")).replace("User=anytune\n", ""))
     said = subprocess.run(["systemd-analyze", "verify", "--man=no", str(unit)], capture_output=True, text=True, check=False)
     assert [line for line in said.stderr.splitlines() if "anytune.service" in line] == []
 

@@ -58,6 +58,8 @@ def _ended(error: BaseException, *, as_json: bool) -> ExitCode:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.OK
     if isinstance(error, _Usage):
+        if not error.format_message():  # a command that needs a word got none: its help was shown
+            return ExitCode.USAGE
         _tell(error, error.format_message(), as_json=as_json, fix="`anytune --help` shows what there is.")
         return ExitCode.USAGE
     return _unexpected(error, as_json=as_json)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal
@@ -82,6 +83,7 @@ def examine() -> Iterator[Diagnosis]:
         yield Diagnosis(level="broken", what="configuration", detail=error.message, fix=error.fix)
     yield from _backends(profiles)
     yield _libraries()
+    yield _server()
     yield _catalogues()
     yield _gpu()
     yield _agent()
@@ -188,6 +190,24 @@ def _libraries() -> Diagnosis:
         except PackageNotFoundError:
             found.append(f"no {name}")
     return Diagnosis(level="ok", what="libraries", detail=", ".join(found))
+
+
+def _server() -> Diagnosis:
+    """Look for what `anytune serve` needs beside the core; nobody has to serve."""
+    from importlib.metadata import PackageNotFoundError, requires, version  # noqa: PLC0415 - keeps `--help` light
+
+    needed = [line for line in requires("anytune") or () if 'extra == "server"' in line.replace("'", '"')]
+    names = [re.split(r"[^A-Za-z0-9._-]", line, maxsplit=1)[0] for line in needed if "platform" not in line]
+    found, lacking = [], []
+    for name in names:
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            lacking.append(name)
+    if lacking:
+        detail = f"not installed: no {', '.join(lacking)}"
+        return Diagnosis(level="ok", what="server", detail=detail, fix='To serve OpenAI\'s API: pip install "anytune[server]".')
+    return Diagnosis(level="ok", what="server", detail=", ".join(found))
 
 
 def _catalogues() -> Diagnosis:

@@ -26,7 +26,8 @@ def gc(
     """Show what nobody needs any more, with sizes, and delete it.
 
     Run folders of jobs that failed, were cancelled or removed; checkpoints of jobs that succeeded; copies of training data; records of
-    ended local tasks. Never what a job that has not ended or a running deployment needs.
+    ended local tasks. Never what a job that has not ended or a running deployment needs, nor a model that
+    `anytune serve` offers.
     """
     from anytune.cli.rubbish import find  # noqa: PLC0415 - keeps `--help` light
     from anytune.errors import ConfigError  # noqa: PLC0415 - as above

@@ -12,7 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from sqlalchemy import select
+
 from anytune import local
+from anytune.ledger import server_tables
 from anytune.values import Status, Value
 
 if TYPE_CHECKING:
@@ -60,12 +63,14 @@ class _Here:
     jobs: dict[str, JobRow] = field(init=False)
     gone: set[str] = field(init=False)
     needed: set[Path] = field(init=False)
+    offered: set[str] = field(init=False)
 
     def __post_init__(self) -> None:
         self.jobs = {row.id: row for row in self.ledger.jobs()}
         deployments = self.ledger.deployments(live=False)
         self.gone = {row.id for row in deployments if row.state == "gone"}
-        self.needed = {path for row in deployments if row.state != "gone" for path in _paths(row.model)}
+        self.needed = {path for row in deployments if row.state != "gone" for path in _paths([row.model, row.adapters])}
+        self.offered = _offered(self.ledger)
         for row in self.jobs.values():
             if not row.status.terminal:
                 self.needed |= {*_paths(row.model), *_paths(row.model_ref), *(file.path for file in row.data.values())}
@@ -95,6 +100,8 @@ def _of_run(folder: Path, here: _Here) -> Iterator[Rubbish]:
     if here.living(ref) or (row is None and ref not in here.gone and here.foreign(folder)):
         return
     if row is not None and row.status is Status.SUCCEEDED:
+        if ref in here.offered:
+            return
         for pattern in ("checkpoint-*", "*/checkpoint-*"):
             for checkpoint in folder.glob(pattern):
                 if checkpoint.is_dir() and not checkpoint.is_symlink() and not here.needs(checkpoint):
@@ -119,6 +126,13 @@ def _of_task(task: TaskState, here: _Here, home: Path) -> Rubbish | None:
     if here.foreign(run):
         return None
     return _rubbish("task", local.task_folder(task.id), task.id, "its job was removed")
+
+
+def _offered(ledger: Ledger) -> set[str]:
+    """Collect the jobs whose models `anytune serve` offers: each checkpoint of theirs is a model of its clients, until they delete it."""
+    there = server_tables.jobs.c.fine_tuned_model.is_not(None) & server_tables.jobs.c.model_deleted.is_(False)
+    with ledger.database.read() as connection:
+        return {found for found in connection.scalars(select(server_tables.jobs.c.ledger_id).where(there)) if found}
 
 
 def _of_living(task_id: str) -> set[Path]:

@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = typer.Typer(help="Serve OpenAI's fine-tuning API, and the models that it makes, over any backend.", invoke_without_command=True)
+_HELP = """Serve OpenAI's fine-tuning API, and the models that it makes, over any backend.
+
+It serves until Ctrl-C. The first key comes from ANYTUNE_API_KEY, or is made at the first start and shown once; `anytune serve keys add`
+makes more. What the server says of itself goes to stderr.
+"""
+app = typer.Typer(help=_HELP, short_help="Serve OpenAI's fine-tuning API over any backend.", invoke_without_command=True)
 app.add_typer(keys.app, name="keys")
 
 
@@ -29,12 +34,12 @@ def serve(
         list[str] | None,
         typer.Option(metavar="NAME=MODEL", help="A name that clients ask for, and the model that is used for it; several times."),
     ] = None,
-    host: Annotated[str | None, typer.Option(help="Address to listen on.  [default: 127.0.0.1]")] = None,
-    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.  [default: 8080]")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on; 127.0.0.1 by default.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on, 8080 by default; 0 takes a free one.")] = None,
     allow_host: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="A name under which clients reach the server; several times.")
     ] = None,
-    slots: Annotated[int | None, typer.Option(min=1, help="Jobs at the same time.  [default: 1]")] = None,
+    slots: Annotated[int | None, typer.Option(min=1, help="Jobs at the same time; 1 by default.")] = None,
     faults: Annotated[
         Path | None, typer.Option(metavar="FILE", help="YAML: what goes wrong (--backend memory only, for your own tests).")
     ] = None,
@@ -75,3 +80,5 @@ def _tell(found: Listening, *, as_json: bool) -> None:
     show.result(f"Serving on {found.base_url}")
     if found.key is not None:
         show.result(f"Key: {found.key}\nIt is shown this once; `anytune serve keys add OWNER` makes more.")
+    else:
+        show.note("Clients need a key that was made before; `anytune serve keys add OWNER` makes another one.")

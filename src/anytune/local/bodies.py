@@ -6,15 +6,15 @@ Used by the gate in front of a local engine and by `anytune serve`. vLLM CVE-202
 
 from __future__ import annotations
 
-__all__ = ["MEDIA", "REFUSED", "BadBody", "vetted"]
+__all__ = ["BadBody", "vetted"]
 
-REFUSED = frozenset({
+_REFUSED = frozenset({
     *("api_base", "base_url", "api_key", "extra_headers", "extra_body"),
     *("chat_template", "generation_config", "trust_remote_code", "code_revision", "revision"),
 })  # fmt: skip
 """Words that no request may set."""
 
-MEDIA = ("image_url", "video_url", "audio_url", "input_image")
+_MEDIA = ("image_url", "video_url", "audio_url", "input_image")
 """Content parts with an address that an engine would fetch."""
 
 _SWITCHES = frozenset({"enable_thinking"})
@@ -40,7 +40,7 @@ def vetted(body: dict[str, object]) -> None:
     Raises:
         BadBody: It sets what no request may set, or names something to fetch.
     """
-    refused = sorted(REFUSED & body.keys())
+    refused = sorted(_REFUSED & body.keys())
     if not _only_switches(body.get("chat_template_kwargs") or {}):
         refused.append("chat_template_kwargs")
     if refused:
@@ -62,7 +62,7 @@ def _fetches(messages: object) -> bool:
         content = message.get("content") if isinstance(message, dict) else None
         parts += content if isinstance(content, list) else []
     for part in parts:
-        for key in MEDIA:
+        for key in _MEDIA:
             value = part.get(key) if isinstance(part, dict) else None
             url = value.get("url") if isinstance(value, dict) else value
             if url is not None and not str(url).startswith("data:"):

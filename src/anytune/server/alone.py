@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 
 from anytune.errors import ConfigError
 from anytune.local import locks
@@ -48,7 +49,11 @@ def ledger_alone(database: Database) -> Iterator[None]:
             connection.detach()  # back in the pool it would keep the lock
             if not connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": _KEY}).scalar():
                 raise _refused(taken)
-            yield
+            try:
+                yield
+            finally:
+                with suppress(SQLAlchemyError):  # a connection that broke has given the lock back
+                    connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _KEY})
         return
     path = Path(str(database.engine.url.database))
     with _locked(path.with_name(f"{path.name}.server.lock"), taken):

@@ -16,7 +16,9 @@ import anytune
 from anytune.errors import AnytuneError
 from anytune.paths import home
 from anytune.runtime import Runtime, runtime
+from anytune.server.azure import EarlierPaths
 from anytune.server.book import Book
+from anytune.server.engines.names import Names
 from anytune.server.engines.pool import Pool
 from anytune.server.errors import REFUSALS, ApiError, api_error, invalid
 from anytune.server.faults import FaultFile, WireFaults
@@ -96,6 +98,7 @@ def create_app(config: ServeConfig, *, context: Runtime | None = None, environ: 
     if plan.wire:
         app.add_middleware(WireFaults, faults=plan.wire)
     app.add_middleware(Guard, house=house, held=first.held)
+    app.add_middleware(EarlierPaths)
     return app
 
 
@@ -103,13 +106,14 @@ def _furnished(config: ServeConfig, context: Runtime) -> tuple[House, Hooks]:
     metrics = Metrics()
     book = Book(context.ledger.database)
     store = Store((config.home or home() / "server") / "files")
+    offers = Offers(config, context)
     house = House(
         config=config,
         context=context,
         book=book,
         store=store,
-        offers=Offers(config, context),
-        pool=Pool(config, context, metrics),
+        offers=offers,
+        pool=Pool(config, context, Names(book, offers), metrics),
         runner=Runner(config, context, book, store, metrics),
         metrics=metrics,
     )
@@ -150,5 +154,7 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
 async def _unrouted(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, HTTPException):
         raise error
-    said = f"{request.method} {request.url.path}: {error.detail}. docs/reference/http-api.md lists what there is."
+    path = request.url.path
+    hint = "" if path.startswith(tuple(f"{prefix}/" for prefix in _PREFIXES)) else " Clients' `base_url` ends in /v1 here."
+    said = f"{request.method} {path}: {error.detail}.{hint} docs/reference/http-api.md lists what there is."
     return await _refused(request, ApiError(error.status_code, said, headers=dict(error.headers or {})))

@@ -72,7 +72,7 @@ class ApiError(Exception):
 
 def unknown_model(name: str) -> ApiError:
     """Say that there is no such model, in the same words for one that is somebody else's."""
-    said = f"The model `{name[:_SHOWN]}` does not exist or you do not have access to it."
+    said = f"The model `{name[:_SHOWN]}` does not exist or you do not have access to it. GET /v1/models lists what you can ask."
     return ApiError(404, said, code="model_not_found", param="model")
 
 

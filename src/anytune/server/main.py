@@ -67,10 +67,10 @@ def serve(config: ServeConfig, *, tell: Callable[[Listening], object]) -> None:
     os.environ.setdefault("ANYTUNE_SLOTS", str(config.slots))  # the agent's, where the server is the first to need it
     with ExitStack() as stack:
         stack.enter_context(folder_alone(config.home or home() / "server"))
+        bound = stack.enter_context(_bound(config))  # before the app: the first key is made with it, and must not be lost
         app = create_app(config)
         stack.enter_context(ledger_alone(app.state.house.context.ledger.database))
         os.environ.pop(VARIABLE, None)  # no child needs it
-        bound = stack.enter_context(_bound(config))
         found = Listening(_url(config, bound), app.state.house.first_key)
         runner = stack.enter_context(asyncio.Runner(loop_factory=_loop()))
         runner.run(_run(_Server(_settings(app)), bound, lambda: tell(found)))

@@ -187,6 +187,14 @@ def test_a_wish_is_forgotten_once_it_is_granted_unless_another_one_came(book, or
     assert book.jobs.wished() == []
 
 
+def test_why_a_wish_was_not_done_is_told_once_with_forgetting_it(book, order):
+    row, _ = order()
+    book.jobs.wish(row.id, "pause")
+    for _ in range(2):  # whoever was killed in between does it again
+        book.jobs.granted(row.id, "pause", news=News(message="The job cannot pause."))
+    assert [event.message for event in book.events.listed(row.id)[0]].count("The job cannot pause.") == 1
+
+
 def test_it_is_known_when_each_owner_was_served_last(book, order, time):
     for owner, hours in (("ann", 1), ("ann", 3), ("bob", 2)):
         row, _ = order(owner, suffix=str(hours))

@@ -14,6 +14,7 @@ from sqlalchemy import text
 from tests.server.waiting import until
 
 from anytune.deploy import Deployment
+from anytune.errors import LedgerError, Unreachable
 from anytune.model import TunedModel
 from anytune.server.house import Caller
 from anytune.testing import Faults
@@ -99,7 +100,7 @@ def test_a_host_whose_server_was_killed_before_it_heard_of_it_is_taken_down(
     with monkeypatch.context() as patch:
         patch.setattr(Deployment, "_record", lambda *_: sys.exit("killed"))
         first = serve(context=context, models={"base": {}})
-        lead = first.house.pool.names.look(first.house, Caller(owner="ann", key_id="key"), "base")
+        lead = first.house.pool.names.look(Caller(owner="ann", key_id="key"), "base")
         with pytest.raises(SystemExit):
             first.house.pool.hosts.start(lead, lead.key, {})
     (left,) = backend.hosts.values()
@@ -170,6 +171,33 @@ def test_why_an_engine_failed_is_said_without_its_log(serve: Callable[..., Any],
 
     assert failed.value.status_code == 503
     assert "prompt" not in str(failed.value)
+
+
+def test_a_provider_that_is_away_is_said_to_be_away(serve: Callable[..., Any], context: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: Any) -> None:
+        raise Unreachable("The provider cannot be reached.", fix="Try again.", backend="memory")
+
+    served = serve(context=context, models={"base": {}})
+    monkeypatch.setattr(served.house.pool.hosts, "standing", fail)
+    with pytest.raises(openai.InternalServerError, match="cannot be reached") as away:
+        ask(served)
+
+    assert (away.value.status_code, away.value.code) == (503, "engine_failed")
+
+
+def test_where_the_ledger_lies_is_not_said(
+    serve: Callable[..., Any], context: Runtime, backend: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise LedgerError("The ledger sqlite:////somewhere/ledger.db failed. The disk is full.", fix="Free some space.")
+
+    served = serve(context=context, models={"base": {}})
+    monkeypatch.setattr(context.ledger, "plan_deployment", fail)
+    with pytest.raises(openai.InternalServerError, match="cannot use its database") as failed:
+        ask(served)
+
+    assert failed.value.status_code == 503
+    assert "ledger.db" not in str(failed.value)
 
 
 def test_an_engine_that_answers_is_not_sent_away(serve: Callable[..., Any], context: Runtime, backend: Any) -> None:

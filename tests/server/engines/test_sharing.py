@@ -41,6 +41,18 @@ def test_three_models_of_one_base_have_one_engine(
     assert set(backend.orders[-1].adapters) == set(names)
 
 
+def test_of_many_models_the_newest_are_there_from_the_start(
+    serve: Callable[..., Any], context: Runtime, backend: Any, tuned: Callable[..., str]
+) -> None:
+    served = serve(context=context, models={"base": {}})
+    names = [tuned(served, "anna", ref=adapter(f"weights-{number}")) for number in range(12)]
+
+    ask(served, names[0])
+
+    (order,) = backend.orders
+    assert set(order.adapters) == {names[0], *names[-7:]}
+
+
 def test_a_model_that_was_tuned_later_joins_the_engine(
     serve: Callable[..., Any], context: Runtime, backend: Any, tuned: Callable[..., str]
 ) -> None:

@@ -11,22 +11,14 @@ import httpx2
 import openai
 import pytest
 
+from anytune.server.book import Book
 from anytune.server.book.part import new_id
 from anytune.server.errors import ApiError
 from anytune.server.house import Caller
 from anytune.server.routes.files import delete_file
+from anytune.server.store import Store
 
 ROWS = b'{"messages": []}\n' * 20
-
-
-@pytest.fixture
-def served(serve):
-    return serve()
-
-
-@pytest.fixture
-def client(served):
-    return served.client()
 
 
 def send(client, name="rows.jsonl", content=ROWS, purpose="fine-tune", **more):
@@ -168,27 +160,20 @@ def test_a_file_is_held_to_the_servers_limit(serve):
     assert len(stored(served)) == 1
 
 
-def test_a_file_that_an_order_is_still_to_read_stays(tmp_path, state):
-    from anytune.ledger import Ledger
-    from anytune.server.book import Book
-    from anytune.server.store import Store
-
-    with Ledger.open() as ledger:
-        house = SimpleNamespace(book=Book(ledger.database), store=Store(tmp_path / "files"))
-        kept = house.book.files.add("ann", new_id("file-"), "rows.jsonl", "fine-tune", *house.store.put(file_id := new_id("file-"), ROWS))
-        house.book.files.remove(kept.id)
-        kept = house.book.files.add("ann", file_id, "rows.jsonl", "fine-tune", len(ROWS), "0" * 64)
-        order, _ = house.book.jobs.add("ann", {"model": "m", "training_file": "file-x", "validation_file": kept.id}, "m", {})
-        caller = Caller(owner="ann", key_id="key")
-        with pytest.raises(ApiError, match=order.id) as caught:
-            delete_file(kept.id, house, caller)
-        assert (caught.value.status, caught.value.code) == (409, "file_in_use")
-        assert house.store.path(kept.id).read_bytes() == ROWS
-        house.book.jobs.change(order.id, stage="submitted", status="queued")
-        with pytest.raises(ApiError, match=order.id):
-            delete_file(kept.id, house, caller)
-        house.book.jobs.change(order.id, ledger_id="a job that the backend has")
-        assert delete_file(kept.id, house, caller).deleted
+def test_a_file_that_an_order_is_still_to_read_stays(tmp_path, ledger):
+    house = SimpleNamespace(book=Book(ledger.database), store=Store(tmp_path / "files"))
+    file_id, caller = new_id("file-"), Caller(owner="ann", key_id="key")
+    house.book.files.add("ann", file_id, "rows.jsonl", "fine-tune", *house.store.put(file_id, ROWS))
+    order, _ = house.book.jobs.add("ann", {"model": "m", "training_file": "file-x", "validation_file": file_id}, "m", {})
+    with pytest.raises(ApiError, match=order.id) as caught:
+        delete_file(file_id, house, caller)
+    assert (caught.value.status, caught.value.code) == (409, "file_in_use")
+    assert house.store.path(file_id).read_bytes() == ROWS
+    house.book.jobs.change(order.id, stage="submitted", status="queued")
+    with pytest.raises(ApiError, match=order.id):
+        delete_file(file_id, house, caller)
+    house.book.jobs.change(order.id, ledger_id="a job that the backend has")
+    assert delete_file(file_id, house, caller).deleted
 
 
 @pytest.mark.parametrize("pace", ["_PAUSE_S", "_WHOLE_S"])

@@ -14,16 +14,6 @@ CONTENT = bytes(range(256)) * 40
 SIZE = len(CONTENT)
 
 
-@pytest.fixture
-def served(serve):
-    return serve()
-
-
-@pytest.fixture
-def client(served):
-    return served.client()
-
-
 def begin(client, size=SIZE, name="rows.jsonl", **more):
     return client.uploads.create(**({"bytes": size, "filename": name, "mime_type": "text/jsonl", "purpose": "fine-tune"} | more))
 

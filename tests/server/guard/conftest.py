@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import http.client
-import json
 import socket
 import threading
 from datetime import UTC, datetime
 from types import SimpleNamespace
-from urllib.parse import urlsplit
 
 import pytest
 import uvicorn
 from fastapi import FastAPI, Request
+from tests.server import raw
 
 from anytune.server.app import _refused
 from anytune.server.book.keys import Keys, digest
@@ -27,31 +25,10 @@ from anytune.values import now
 KEY = "sk-test-1f0c9a7be25d43c8b6e0d19c5a7f3e42"
 
 
-class Answer(SimpleNamespace):
-    """Status, lower-case headers and body."""
-
-    @property
-    def error(self):
-        return json.loads(self.body)["error"]
-
-
 def ask(url, method="GET", path="/v1/echo", headers=(), body=b"", *, key=KEY, host=None):
-    """Send exactly these headers; of `Host` the right one, unless it is given."""
-    where = urlsplit(url)
-    connection = http.client.HTTPConnection(where.hostname, where.port, timeout=20)
-    try:
-        connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
-        for value in [where.netloc] if host is None else host:
-            connection.putheader("Host", value)
-        if key is not None:
-            connection.putheader("Authorization", f"Bearer {key}")
-        for name, value in headers:
-            connection.putheader(name, value)
-        connection.endheaders(body or None)
-        got = connection.getresponse()
-        return Answer(status=got.status, headers={name.lower(): value for name, value in got.getheaders()}, body=got.read())
-    finally:
-        connection.close()
+    """Send exactly these headers, and a key."""
+    held = [] if key is None else [("Authorization", f"Bearer {key}")]
+    return raw.ask(url, method, path, [*held, *headers], body, host=host)
 
 
 @pytest.fixture

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import secrets
+import socket
+import subprocess
+import sys
 import uuid
 
 import pytest
@@ -109,3 +113,17 @@ def test_random_keys_are_strong():
 )
 def test_the_loopback_is_known(host, expected):
     assert loopback(host) is expected
+
+
+def test_a_start_that_finds_its_port_taken_makes_no_key_that_nobody_sees(tmp_path):
+    def run(*words):
+        command = (sys.executable, "-m", "anytune.cli", "serve", *words)
+        return subprocess.run(
+            command, env=os.environ | {"ANYTUNE_HOME": str(tmp_path)}, capture_output=True, text=True, timeout=60, check=False
+        )
+
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        started = run("--backend", "memory", "--port", str(taken.getsockname()[1]))
+    assert started.returncode == 2
+    assert "Cannot listen" in started.stderr
+    assert run("keys", "list", "--json").stdout.strip() == "[]"

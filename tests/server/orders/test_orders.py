@@ -14,8 +14,8 @@ from anytune.errors import ConfigError
 from anytune.methods import DPO, RFT, SFT
 from anytune.server.book.rows import JobRow
 from anytune.server.errors import ApiError
+from anytune.server.shapes.names import checkpoint_name, model_name
 from anytune.server.shapes.orders import JobOrder
-from anytune.server.training.names import checkpoint_name, model_name
 from anytune.server.training.orders import body_of, first_news, refuse_unserved, spec_of
 
 CONTRACT = Path(__file__).parents[4] / "shared" / "contracts" / "openai_finetune_subset.json"

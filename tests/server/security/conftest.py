@@ -4,57 +4,29 @@ from __future__ import annotations
 
 import contextlib
 import glob
-import http.client
-import json
 import os
 import secrets
 import shutil
 import socket
 import subprocess
 import tempfile
-import threading
 from pathlib import Path
-from types import SimpleNamespace
-from urllib.parse import urlsplit
 
 import pytest
 from sqlalchemy import create_engine, text
+from tests.server import raw
 
 ROW = b'{"messages": [{"role": "user", "content": "Is it done?"}, {"role": "assistant", "content": "Yes."}]}\n'
 
 
-class Answer(SimpleNamespace):
-    """Status, lower-case headers and body."""
-
-    @property
-    def json(self):
-        return json.loads(self.body)
-
-    @property
-    def error(self):
-        return self.json["error"]
-
-
 def ask(server, method, path, headers=(), body=b"", *, key=None, host=None):
-    """Send exactly these headers; `key=False` for none, the admin's where none is given."""
-    where = urlsplit(server.root)
-    connection = http.client.HTTPConnection(where.hostname, where.port, timeout=25)
-    given = {name.lower() for name, _ in headers}
-    try:
-        connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
-        for value in [where.netloc] if host is None else host:
-            connection.putheader("Host", value)
-        if key is not False and "authorization" not in given:
-            connection.putheader("Authorization", f"Bearer {key or server.key}")
-        if body and not {"content-length", "transfer-encoding"} & given:
-            connection.putheader("Content-Length", str(len(body)))
-        for name, value in headers:
-            connection.putheader(name, value)
-        connection.endheaders(body or None)
-        got = connection.getresponse()
-        return Answer(status=got.status, headers={name.lower(): value for name, value in got.getheaders()}, body=got.read())
-    finally:
-        connection.close()
+    """Send these headers and the body's length; `key=False` for none, the admin's where none is given."""
+    given, more = {name.lower() for name, _ in headers}, []
+    if key is not False and "authorization" not in given:
+        more.append(("Authorization", f"Bearer {key or server.key}"))
+    if body and not {"content-length", "transfer-encoding"} & given:
+        more.append(("Content-Length", str(len(body))))
+    return raw.ask(server.root, method, path, [*more, *headers], body, host=host)
 
 
 def routes(app):
@@ -154,28 +126,28 @@ def database(request, state, monkeypatch):
     admin.dispose()
 
 
+class Canary:
+    """A listener that nobody may call."""
+
+    def __init__(self, listener):
+        self._listener = listener
+        self.port = listener.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    @property
+    def called(self):
+        """Whether somebody connected; the kernel knows at once."""
+        with contextlib.suppress(BlockingIOError):
+            self._listener.accept()[0].close()
+            return True
+        return False
+
+
 @pytest.fixture
 def canary():
-    """A listener that nobody may call; `canary.calls` counts who did."""
-    found = SimpleNamespace(calls=0)
-    listener = socket.create_server(("127.0.0.1", 0))
-    listener.settimeout(0.1)
-    over = threading.Event()
-
-    def listen():
-        while not over.is_set():
-            with contextlib.suppress(TimeoutError):
-                listener.accept()[0].close()
-                found.calls += 1
-
-    thread = threading.Thread(target=listen, daemon=True)
-    thread.start()
-    found.port = listener.getsockname()[1]
-    found.url = f"http://127.0.0.1:{found.port}"
-    yield found
-    over.set()
-    thread.join(5)
-    listener.close()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        yield Canary(listener)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 
 import pytest
 
@@ -17,7 +16,7 @@ def test_addresses_and_loader_settings_are_refused(serve, send, canary, path):
         body = {"model": "m", "messages": [{"role": "user", "content": "x"}], "prompt": "x", name: canary.url}
         answer = send(server, "POST", path, [("Content-Type", "application/json")], json.dumps(body).encode())
         assert (answer.status, name in answer.error["message"]) == (400, True), (name, answer.body)
-    assert canary.calls == 0
+    assert not canary.called
 
 
 def test_nothing_is_fetched_for_a_message(serve, send, canary):
@@ -31,7 +30,7 @@ def test_nothing_is_fetched_for_a_message(serve, send, canary):
     ):
         body = {"model": "m", "messages": [{"role": "user", "content": [part]}]}
         assert send(server, "POST", "/v1/chat/completions", [("Content-Type", "application/json")], json.dumps(body).encode()).status == 400
-    assert canary.calls == 0
+    assert not canary.called
 
 
 def test_headers_and_queries_choose_no_address(serve, send, canary, every_route):
@@ -40,8 +39,7 @@ def test_headers_and_queries_choose_no_address(serve, send, canary, every_route)
     headers = [("Content-Type", "application/json"), ("X-Forwarded-Host", host), ("Forwarded", f"host={host}"), ("X-Api-Base", canary.url)]
     for method, path, _, _ in every_route(server.app):
         send(server, method, f"{path}?api_base={canary.url}&base_url={canary.url}&callback={canary.url}", headers)
-    time.sleep(0.2)
-    assert canary.calls == 0
+    assert not canary.called
 
 
 @pytest.mark.parametrize(
@@ -53,4 +51,4 @@ def test_orders_name_no_address_and_no_folder(serve, send, canary, upload, name)
     answer = send(server, "POST", "/v1/fine_tuning/jobs", [("Content-Type", "application/json")], json.dumps(order).encode())
     assert answer.status == 400
     assert send(server, "GET", "/v1/fine_tuning/jobs").json["data"] == []
-    assert canary.calls == 0
+    assert not canary.called

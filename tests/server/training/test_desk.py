@@ -84,6 +84,7 @@ def test_an_errand_comes_back_also_from_a_clerk_that_was_just_killed(desk, erran
 
 def test_a_clerk_that_was_let_go_is_not_left_behind(desk, errand, monkeypatch):
     monkeypatch.setattr(module, "_ERRANDS", 1)
+    monkeypatch.setattr(module, "_GRACE_S", 0.1)
     desk = desk(LINGERS)
     desk.send(errand())
     desk.woken.get(timeout=20)

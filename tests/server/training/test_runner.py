@@ -44,6 +44,14 @@ def test_its_events_tell_the_whole_story_once_and_in_order(shop):
     assert all(messages.count(each) == 1 for each in story)
 
 
+def test_what_a_provider_tells_in_the_same_words_is_not_told_again_with_its_ids(shop):
+    told = {0: "Created fine-tuning job: ftjob-theirs", 2: "New fine-tuned model created: ft:theirs", 3: "Their machine is warm."}
+    shop = shop(options={"life": Life.of().model_dump() | {"events": told}}).open()
+    messages = shop.messages(shop.ended(shop.order()))
+    assert not [message for message in messages if "theirs" in message]
+    assert "Their machine is warm." in messages
+
+
 def test_numbers_of_steps_are_events_and_a_file(shop):
     shop = shop().open()
     order = shop.ended(shop.order())
@@ -120,8 +128,10 @@ def test_a_clerk_that_dies_after_the_backend_took_the_job_makes_no_second_one(sh
 
 def test_cancelling_before_the_turn_ends_at_once(shop):
     shop = shop(options=SLOW).open()
-    first, second = shop.order(), shop.order()
-    until(lambda: shop.now(first).status == "running" and shop.now(second).stage == "checked")
+    first = shop.order()
+    until(lambda: shop.now(first).status == "running")
+    second = shop.order()
+    until(lambda: shop.now(second).stage == "checked")
     assert shop.runner.ask(second.id, "cancel").status == "cancelled"
     assert shop.messages(second)[-1] == "The job was cancelled."
     assert shop.now(first).status == "running"
@@ -152,8 +162,10 @@ def test_a_job_can_be_paused_and_goes_on(shop):
 
 def test_an_order_can_be_paused_before_its_turn_and_a_paused_job_blocks_nobody(shop):
     shop = shop(options=SLOW).open()
-    first, second = shop.order(), shop.order()
-    until(lambda: shop.now(first).status == "running" and shop.now(second).stage == "checked")
+    first = shop.order()
+    until(lambda: shop.now(first).status == "running")
+    second = shop.order()
+    until(lambda: shop.now(second).stage == "checked")
     assert shop.runner.ask(second.id, "pause").status == "paused"
     third = shop.order("bob")
     until(lambda: shop.now(third).stage == "checked")

@@ -17,6 +17,26 @@ def test_doctor_looks_at_everything_and_names_no_value(cli, monkeypatch):
     assert "hf_abc" not in json.dumps(report)
 
 
+def test_doctor_says_whether_the_server_s_extra_is_installed(cli, monkeypatch):
+    import importlib.metadata
+
+    def server():
+        return next(check for check in cli.json("doctor")["checks"] if check["what"] == "server")
+
+    assert "fastapi" in server()["detail"]
+    known = importlib.metadata.version
+
+    def version(name):
+        if name == "fastapi":
+            raise importlib.metadata.PackageNotFoundError(name)
+        return known(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    found = server()
+    assert (found["level"], found["detail"]) == ("ok", "not installed: no fastapi")
+    assert 'pip install "anytune[server]"' in found["fix"]
+
+
 def test_a_broken_configuration_ends_in_1_with_what_to_do(cli):
     (cli.folder / "anytune.toml").write_text("[profiles.lab]\n")
     report = cli.json("doctor")

@@ -156,6 +156,20 @@ def test_sizes_are_shown_first_and_a_dry_run_deletes_nothing(cli):
     assert folder.exists()
 
 
+def test_checkpoints_stay_as_long_as_the_server_offers_their_model(cli):
+    from anytune.server.book import Book
+
+    made = job(cli, ["succeeded"])
+    folder = run_folder(cli, made["id"])
+    book = Book(runtime().ledger.database)
+    order, _ = book.jobs.add("ann", {"model": "m"}, "m", {})
+    book.jobs.change(order.id, ledger_id=made["id"], fine_tuned_model="ft:m:anytune::x", status="succeeded", stage="ended")
+    assert swept(cli) == set()
+    book.jobs.change(order.id, model_deleted=True)
+    swept(cli)
+    assert not (folder / "checkpoint-2").exists()
+
+
 def test_without_anybody_to_ask_nothing_is_deleted(cli):
     folder = run_folder(cli, job(cli, ["failed"])["id"])
     cli("gc")

@@ -120,3 +120,9 @@ def test_an_interruption_elsewhere_is_one_json_error(cli, monkeypatch):
     monkeypatch.setattr("anytune.job.FineTuneJob.list", interrupted)
     assert cli.json("jobs", "list")["error"]["message"] == "Interrupted."
     assert cli.code == 130
+
+
+def test_a_command_that_needs_a_word_shows_its_help_and_no_empty_error(cli):
+    cli("jobs")
+    assert cli.code == 2
+    assert "error:" not in cli.err

@@ -105,6 +105,12 @@ class Chat(_Asked, ChatCompletionHandler):
 class Completion(_Asked, CompletionHandler):
     """Text completions."""
 
+    def _validate_request(self, body: dict[str, Any]) -> None:
+        super()._validate_request(body)
+        prompt = body.get("prompt")
+        if isinstance(prompt, list) and len(prompt) == 1 and isinstance(prompt[0], str):
+            body["prompt"] = prompt[0]
+
 
 class Responses(_Asked, ResponseHandler):
     """Responses."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Batch", "Way", "way"]
 
 _KEY = "way"
+_LIKELY = 1024
 
 
 @dataclass
@@ -72,16 +73,28 @@ class Way:
         if not self.temperature:
             return scores
         scores = scores / self.temperature
-        if self.top_k and self.top_k < scores.numel():
-            scores = scores.masked_fill(scores < scores.topk(self.top_k).values[-1], -torch.inf)
-        if self.top_p < 1:
-            ordered, places = scores.sort(descending=True)
-            chances = ordered.softmax(-1)
-            scores = scores.index_fill(0, places[chances.cumsum(-1) - chances >= self.top_p], -torch.inf)
-        noise = torch.empty(scores.shape, dtype=torch.float64).exponential_(
-            generator=self.generator
-        )  # in float32 some are 0: a certain draw
-        return (scores - noise.log()).to(scores.dtype)
+        kept = self._kept(scores)
+        if kept is None:
+            return scores + self._noise(scores)
+        shaken = torch.full_like(scores, -torch.inf)
+        shaken[kept] = scores[kept] + self._noise(scores[kept])
+        return shaken
+
+    def _noise(self, scores: torch.Tensor) -> torch.Tensor:
+        """Draw Gumbel noise, in float64: in float32 some of it would be infinite, which is a certain draw."""
+        return -torch.empty(scores.shape, dtype=torch.float64).exponential_(generator=self.generator).log().to(scores.dtype)
+
+    def _kept(self, scores: torch.Tensor) -> torch.Tensor | None:
+        """Find the tokens that are drawn from; None for all. The likeliest are sorted first: they nearly always are enough."""
+        if not self.top_k and self.top_p >= 1:
+            return None
+        chances, size = scores.softmax(-1), scores.numel()
+        ordered, places = chances.topk(min(self.top_k or _LIKELY, size))
+        if self.top_k:
+            ordered = ordered / ordered.sum()
+        elif ordered.sum() < self.top_p:
+            ordered, places = chances.sort(descending=True)
+        return places[ordered.cumsum(-1) - ordered < self.top_p]
 
 
 def way(config: GenerationConfig, body: dict[str, Any]) -> Way:

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from anytune.deploy import Deployment
     from anytune.server.engines.names import Lead
-    from anytune.server.house import House
     from anytune.values import Address, ModelRef
 
 __all__ = ["Engine", "Held"]
@@ -39,7 +38,7 @@ class Engine:
         """Count from now on; it answers once `address` is set."""
         self.key, self.adapters, self.deployment, self.own = key, dict(adapters or {}), deployment, own
         self.address: Address | None = None
-        self.asked: tuple[House, Lead] | None = None
+        self.asked: Lead | None = None
         self.closing = False
         self.questions = 0
         self.used_at = time.monotonic()

@@ -16,12 +16,16 @@ from pydantic import Field
 from anytune.job import FineTuneJob
 from anytune.server.config import Target
 from anytune.server.errors import ApiError, unknown_model
-from anytune.server.training.names import parted
+from anytune.server.shapes.names import parted
 from anytune.values import ModelRef, Value
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from anytune.server.book import Book
     from anytune.server.book.rows import JobRow
-    from anytune.server.house import Caller, House
+    from anytune.server.house import Caller
+    from anytune.server.training.offers import Offers
 
 __all__ = ["Lead", "Names"]
 
@@ -67,10 +71,16 @@ def _digest(backend: str, model: str, options: dict[str, Any]) -> str:
 
 
 class Names:
-    """Names that were looked up already."""
+    """Names, and where those lead to that were looked up already.
 
-    def __init__(self) -> None:
+    Args:
+        book: Tuned models.
+        offers: Base models.
+    """
+
+    def __init__(self, book: Book, offers: Offers) -> None:
         """Know nothing yet."""
+        self.book, self.offers = book, offers
         self._known: dict[tuple[str | None, str], Lead] = {}
         self._gone: set[str] = set()
 
@@ -87,15 +97,15 @@ class Names:
         """Take a name back: its model was not deleted after all."""
         self._gone.discard(name)
 
-    def look(self, house: House, caller: Caller, name: str) -> Lead:
+    def look(self, caller: Caller, name: str) -> Lead:
         """Look a name up in the configuration and the book. Blocks.
 
         Raises:
             ApiError: 404: it leads nowhere, for this caller.
         """
         if len(name) > _LONGEST:
-            raise unknown_model(name[:64])
-        lead = _base(house, name) if name in house.config.models else self._tuned(house, caller, name) or _base(house, name)
+            raise unknown_model(name)
+        lead = self._base(name) if name in self.offers.config.models else self._tuned(caller, name) or self._base(name)
         if parted(name)[0] in self._gone:
             raise unknown_model(name)
         if len(self._known) >= _KEPT:
@@ -103,70 +113,64 @@ class Names:
         self._known[caller.sees, name] = lead
         return lead
 
-    def _tuned(self, house: House, caller: Caller, name: str) -> Lead | None:
+    def sharing(self, key: str) -> Iterator[Lead]:
+        """Give the tuned models that can share an engine, of all owners, the newest first. Blocks."""
+        for row in reversed(self.book.jobs.models(None)):
+            if row.fine_tuned_model is None or row.model_ref is None or row.fine_tuned_model in self._gone:
+                continue
+            lead = self._lead(row, row.fine_tuned_model, row.model_ref)
+            if lead.key == key:
+                yield lead
+
+    def _tuned(self, caller: Caller, name: str) -> Lead | None:
         made, step = parted(name)
-        row = house.book.jobs.by_model(made, caller.sees)
+        row = self.book.jobs.by_model(made, caller.sees)
         if row is None or row.model_ref is None:
             return None
-        model = row.model_ref if step is None else _checkpoint(house, row, row.model_ref, step)
+        model = row.model_ref if step is None else self._checkpoint(row, row.model_ref, step)
         if model is None:
             raise unknown_model(name)
-        return _tuned_lead(house, row, name, model)
+        return self._lead(row, name, model)
 
-    def of(self, house: House, row: JobRow) -> Lead | None:
-        """Give what an order's model leads to; None where it has none, or that is being deleted. Blocks."""
-        name = row.fine_tuned_model
-        return None if name is None or name in self._gone or row.model_ref is None else _tuned_lead(house, row, name, row.model_ref)
+    def _lead(self, row: JobRow, name: str, model: ModelRef) -> Lead:
+        kept, now = Target.model_validate(row.target), self._offered(row.model)
+        hosting = now if now is not None and now.backend == kept.backend else kept
+        lead = Lead(
+            name=name, backend=row.backend, model=model, job_id=row.ledger_id, deploy=hosting.deploy, options=hosting.deploy_options
+        )
+        return lead.model_copy(update={"base": self._shared(lead, kept)})
 
+    def _base(self, name: str) -> Lead:
+        if name.startswith("ft:") and name not in self.offers.config.models:  # a provider's id of a model that is somebody's
+            raise unknown_model(name)
+        target = self.offers.target(name)
+        if not target.chat:
+            raise ApiError(400, f"The model `{name}` is only trained here; ask a model that was tuned from it.", param="model")
+        model = ModelRef(id=str(target.model))
+        lead = Lead(name=name, backend=str(target.backend), model=model, deploy=target.deploy, options=target.deploy_options)
+        return lead.model_copy(update={"base": model}) if self._shares(lead.backend) else lead
 
-def _tuned_lead(house: House, row: JobRow, name: str, model: ModelRef) -> Lead:
-    kept, now = Target.model_validate(row.target), _offered(house, row.model)
-    hosting = now if now is not None and now.backend == kept.backend else kept
-    lead = Lead(
-        name=name,
-        backend=kept.backend or house.config.backend,
-        model=model,
-        job_id=row.ledger_id,
-        deploy=hosting.deploy,
-        options=hosting.deploy_options,
-    )
-    return lead.model_copy(update={"base": _shared(house, lead, kept)})
+    def _offered(self, name: str) -> Target | None:
+        try:
+            return self.offers.target(name)
+        except ApiError:
+            return None
 
+    def _shares(self, backend: str) -> bool:
+        return "adapters" in self.offers.backend(backend).capabilities.abilities
 
-def _base(house: House, name: str) -> Lead:
-    if name.startswith("ft:") and name not in house.config.models:  # a provider's id of a model that is somebody's
-        raise unknown_model(name)
-    target = house.offers.target(name)
-    if not target.chat:
-        raise ApiError(400, f"The model `{name}` is only trained here; ask a model that was tuned from it.", param="model")
-    model = ModelRef(id=target.model or name)
-    lead = Lead(
-        name=name, backend=target.backend or house.config.backend, model=model, deploy=target.deploy, options=target.deploy_options
-    )  # fmt: skip
-    shares = "adapters" in house.offers.backend(lead.backend).capabilities.abilities
-    return lead.model_copy(update={"base": model}) if shares else lead
+    def _shared(self, lead: Lead, target: Target) -> ModelRef | None:
+        """Give the base whose engine a tuned model can share, where its weights are an adapter."""
+        if target.model is None or not self._shares(lead.backend):
+            return None
+        if lead.model.base_model not in {None, target.model} or lead.model.missing:
+            return None  # it was trained on from another tuned model
+        adapter = "adapter" in lead.model.artifacts or (Path(lead.model.id) / "adapter_config.json").is_file()
+        return ModelRef(id=target.model) if adapter else None
 
-
-def _offered(house: House, name: str) -> Target | None:
-    try:
-        return house.offers.target(name)
-    except ApiError:
-        return None
-
-
-def _shared(house: House, lead: Lead, target: Target) -> ModelRef | None:
-    """Give the base whose engine a tuned model can share, where its weights are an adapter."""
-    if target.model is None or "adapters" not in house.offers.backend(lead.backend).capabilities.abilities:
-        return None
-    if lead.model.base_model not in {None, target.model} or lead.model.missing:
-        return None  # it was trained on from another tuned model
-    adapter = "adapter" in lead.model.artifacts or (Path(lead.model.id) / "adapter_config.json").is_file()
-    return ModelRef(id=target.model) if adapter else None
-
-
-def _checkpoint(house: House, row: JobRow, made: ModelRef, step: int) -> ModelRef | None:
-    if row.ledger_id is None:
-        return None
-    job = FineTuneJob.get(row.ledger_id, context=house.context)
-    found = next((point for point in job.checkpoints() if point.step == step), None)
-    return None if found is None else ModelRef(id=found.model, base_model=made.base_model)
+    def _checkpoint(self, row: JobRow, made: ModelRef, step: int) -> ModelRef | None:
+        if row.ledger_id is None:
+            return None
+        job = FineTuneJob.get(row.ledger_id, context=self.offers.context)
+        found = next((point for point in job.checkpoints() if point.step == step), None)
+        return None if found is None else ModelRef(id=found.model, base_model=made.base_model)

@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from anyio import CapacityLimiter, to_thread
 
 from anytune.deploy import READY_TIMEOUT_S
-from anytune.errors import AnytuneError, DeploymentFailed
+from anytune.errors import AnytuneError, DeploymentFailed, LedgerError
 from anytune.pauses import host_pauses
 from anytune.server.engines.engine import Engine, Held
 from anytune.server.engines.hosts import Hosts
-from anytune.server.engines.names import Names
 from anytune.server.engines.rooms import Rooms
 from anytune.server.engines.wire import Wire
 from anytune.server.errors import ApiError, api_error
@@ -30,8 +29,8 @@ if TYPE_CHECKING:
     from anytune.deploy import Deployment
     from anytune.runtime import Runtime
     from anytune.server.config import ServeConfig
-    from anytune.server.engines.names import Lead
-    from anytune.server.house import Caller, House
+    from anytune.server.engines.names import Lead, Names
+    from anytune.server.house import Caller
     from anytune.server.metrics import Metrics
     from anytune.values import Address
 
@@ -56,13 +55,14 @@ class Pool:
     Args:
         config: What its owner decided.
         context: Ledger, retries, clock and backends.
+        names: Where models' names lead to.
         metrics: Counters.
     """
 
-    def __init__(self, config: ServeConfig, context: Runtime, metrics: Metrics) -> None:
+    def __init__(self, config: ServeConfig, context: Runtime, names: Names, metrics: Metrics) -> None:
         """Keep the parts; nothing runs yet."""
-        self.config, self.context, self.metrics = config, context, metrics
-        self.hosts, self.names = Hosts(config, context), Names()
+        self.config, self.context, self.names, self.metrics = config, context, names, metrics
+        self.hosts = Hosts(config, context)
         self.rooms = Rooms(config, self.end, self._count)
         self._engines: dict[str, Engine] = {}
         self._starting: dict[str, asyncio.Task[Engine]] = {}
@@ -70,6 +70,7 @@ class Pool:
         self._apart: set[str] = set()
         self._wanted: dict[str, dict[str, ModelRef]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._threads = CapacityLimiter(_THREADS)
         self._wire: Wire | None = None
 
     @property
@@ -85,7 +86,6 @@ class Pool:
 
     async def start(self) -> None:
         """Adopt the engines that an earlier server left, and begin to stop idle ones."""
-        self._threads = CapacityLimiter(_THREADS)
         self._wire = Wire()
         for left in await self._call(self.hosts.left):
             if left.ending or left.key in self._starting:
@@ -107,7 +107,7 @@ class Pool:
             await self._wire.close()
             self._wire = None
 
-    async def answer(self, house: House, caller: Caller, name: str) -> Held:
+    async def answer(self, caller: Caller, name: str) -> Held:
         """Find the engine for a model's name, or start one and wait. Let go of it with `release`.
 
         Raises:
@@ -115,11 +115,11 @@ class Pool:
         """
         lead = self.names.known(caller, name)
         if lead is None:
-            lead = await self._call(lambda: self.names.look(house, caller, name))
-        engine = self._found(lead) or await self._made(house, lead)
+            lead = await self._call(lambda: self.names.look(caller, name))
+        engine = self._found(lead) or await self._made(lead)
         if engine.address is None:
             raise _away(lead)
-        engine.asked = (house, lead)
+        engine.asked = lead
         return Held(engine, engine.address, lead)
 
     async def doubt(self, engine: Engine) -> bool:
@@ -169,14 +169,14 @@ class Pool:
                 return engine
         return None
 
-    async def _made(self, house: House, lead: Lead) -> Engine:
+    async def _made(self, lead: Lead) -> Engine:
         """Wait for the engine of a model; whoever asks meanwhile waits for the same one."""
         clock = asyncio.get_running_loop().time
         deadline = clock() + self.config.answer_wait_s
         for _ in range(_ROUNDS):
             key = self._key(lead)
             self._wanted.setdefault(key, {})[lead.name] = lead.model
-            task = self._starting.get(key) or self._begin(key, self._started(house, lead, key))
+            task = self._starting.get(key) or self._begin(key, self._started(lead, key))
             await asyncio.wait({task}, timeout=max(deadline - clock(), 0.0))
             if not task.done():
                 break
@@ -198,15 +198,18 @@ class Pool:
             return
         raise error if isinstance(error, ApiError) else _away(lead)
 
-    async def _started(self, house: House, lead: Lead, key: str) -> Engine:
+    async def _started(self, lead: Lead, key: str) -> Engine:
         until, failure = self._failed.get(key, (0.0, None))
         if failure is not None and asyncio.get_running_loop().time() < until:
             raise failure
-        standing = await self._call(lambda: self.hosts.standing(lead))
+        try:
+            standing = await self._call(lambda: self.hosts.standing(lead))
+        except AnytuneError as error:
+            raise self._noted(key, error) from None
         if standing is not None:
             return self._take(Engine(lead.alone, deployment=standing[1]), standing[0])
         former = self._engines.get(key)
-        adapters = await self._call(lambda: self._mates(house, lead, key, former))
+        adapters = await self._call(lambda: self._mates(lead, key, former))
         engine = Engine(key, adapters=adapters, own=True)
         await self.rooms.enter(engine, former)
         try:
@@ -269,18 +272,19 @@ class Pool:
     def _key(self, lead: Lead) -> str:
         return lead.alone if lead.name in self._apart else lead.key
 
-    def _mates(self, house: House, lead: Lead, key: str, former: Engine | None) -> dict[str, ModelRef]:
+    def _mates(self, lead: Lead, key: str, former: Engine | None) -> dict[str, ModelRef]:
         """Choose the tuned models that share an engine: who is asked, who shared it before, and the newest of the same base."""
+        wanted = self._wanted.pop(key, {})
         if lead.base is None or lead.name in self._apart:
             return {}
-        chosen = dict(self._wanted.pop(key, {})) | {lead.name: lead.model}
+        chosen = wanted | {lead.name: lead.model}
         for name, model in (former.adapters if former else {}).items():
             if len(chosen) < _MOST_MATES:
                 chosen.setdefault(name, model)
-        for row in house.book.jobs.models(None):
-            mate = self.names.of(house, row) if len(chosen) < _MATES else None
-            if mate is not None and mate.key == key:
-                chosen.setdefault(mate.name, mate.model)
+        for mate in self.names.sharing(key):
+            if len(chosen) >= _MATES:
+                break
+            chosen.setdefault(mate.name, mate.model)
         return {name: model for name, model in chosen.items() if model.id != lead.base.id and name not in self._apart}
 
     async def _watch(self) -> None:
@@ -297,8 +301,7 @@ class Pool:
 
     def _renew(self, engine: Engine) -> None:
         if engine.own and engine.asked is not None:
-            house, lead = engine.asked
-            self._begin(engine.key, self._started(house, lead, engine.key))
+            self._begin(engine.key, self._started(engine.asked, engine.key))
         else:
             self._drop(engine)
             self._spawn(self.end(engine))
@@ -317,9 +320,9 @@ class Pool:
         return task
 
     def _noted(self, key: str, error: AnytuneError) -> ApiError:
-        """Keep why an engine did not come. Last lines of its log may follow the first one: those are for the server's owner."""
-        said = error.message.splitlines()[0]
+        """Keep why an engine did not come, without where the ledger lies, and without the last lines of a log that may follow."""
         answer = api_error(error)
+        said = answer.message if isinstance(error, LedgerError) else error.message.splitlines()[0]
         status = answer.status if answer.status < 500 else 503  # noqa: PLR2004 - HTTP
         refusal = ApiError(status, f"The model's engine did not start: {said}", code="engine_failed", param="model", headers=_RETRY_AFTER)
         self._failed[key] = (asyncio.get_running_loop().time() + _COOL_S, refusal)
@@ -332,7 +335,13 @@ class Pool:
     def _spawn(self, work: Coroutine[Any, Any, object]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+
+        def done(task: asyncio.Task[Any]) -> None:
+            self._tasks.discard(task)
+            if not task.cancelled() and (error := task.exception()) is not None:
+                _log.error("Engines are not looked after as they should be.", exc_info=error)
+
+        task.add_done_callback(done)
 
     async def _call(self, work: Callable[[], _T]) -> _T:
         return await to_thread.run_sync(work, limiter=self._threads)

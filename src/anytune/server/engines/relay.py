@@ -64,7 +64,7 @@ class Answer(Response):
 
     async def _answered(self, body: dict[str, Any], send: Send) -> None:
         for attempt in range(1, _TRIES + 1):
-            held = await self.house.pool.answer(self.house, self.caller, body["model"])
+            held = await self.house.pool.answer(self.caller, body["model"])
             try:
                 reply = await self._sent(held, body)
                 if reply is not None:

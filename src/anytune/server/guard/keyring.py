@@ -64,7 +64,7 @@ class Keyring:
         self._seen: OrderedDict[str, tuple[float, Known | None]] = OrderedDict()
         self._asking: dict[str, asyncio.Task[Known | None]] = {}
         self._noting: set[asyncio.Task[None]] = set()
-        self._limiter: CapacityLimiter | None = None
+        self._limiter = CapacityLimiter(_LOOKUPS)
 
     async def known(self, head: Head) -> Known:
         """Give whose key a request has, from `Authorization: Bearer` or `api-key`.
@@ -99,8 +99,6 @@ class Keyring:
             ) from None
 
     async def _ask(self, hashed: str) -> Known | None:
-        if self._limiter is None:
-            self._limiter = CapacityLimiter(_LOOKUPS)
         row = await to_thread.run_sync(self._book.keys.by_digest, hashed, limiter=self._limiter)
         found = None if row is None or not hmac.compare_digest(row.digest, hashed) else self._known(row)
         self._seen[hashed] = (self._clock() + FRESH_S, found)

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import httpx2
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 
 import anytune
 from anytune.server.hooks import addresses
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["Gone", "Post", "Untaken"]
 
 _GONE = 410
+_LOOKUPS = 8
+"""Names looked up at the same time, also those that nobody waits for any more: a resolver that hangs takes none of the API's threads."""
 
 
 class Untaken(Exception):
@@ -53,6 +55,7 @@ class Post:
         """Keep the parts; nothing is opened."""
         self._resolve, self._transport, self._trust, self._timeout_s = resolve, transport, trust, timeout_s
         self._client: httpx2.AsyncClient | None = None
+        self._lookups = CapacityLimiter(_LOOKUPS)
 
     async def send(self, webhook: Webhook, headers: dict[str, str], body: bytes) -> None:
         """Make one call; any 2xx is a yes.
@@ -82,7 +85,9 @@ class Post:
     async def _called(self, webhook: Webhook, headers: dict[str, str], body: bytes) -> int:
         target = addresses.place(webhook.url, private=webhook.private)
         pinned = await to_thread.run_sync(
-            lambda: addresses.looked_up(target, private=webhook.private, resolve=self._resolve), abandon_on_cancel=True
+            lambda: addresses.looked_up(target, private=webhook.private, resolve=self._resolve),
+            abandon_on_cancel=True,
+            limiter=self._lookups,
         )
         own = {"host": target.authority, "content-type": "application/json", "user-agent": f"anytune/{anytune.__version__}"}
         for place, ip in enumerate(pinned, start=1):

@@ -15,7 +15,7 @@ from anytune.errors import NotFound, Unsupported
 from anytune.model import TunedModel
 from anytune.server.errors import ApiError, unknown_model
 from anytune.server.house import Asked, Inside
-from anytune.server.training.names import parted
+from anytune.server.shapes.names import parted
 
 if TYPE_CHECKING:
     from anytune.server.book.rows import JobRow
@@ -67,7 +67,7 @@ def retrieve_model(model: str, house: Inside, caller: Asked) -> Model:
         return _tuned(row)
     if model in house.offers.names():
         return _base(model)
-    house.pool.names.look(house, caller, model)
+    house.pool.names.look(caller, model)
     return _base(model)
 
 

@@ -1,1 +1,1 @@
-"""The server's answers as schemas, one file a noun."""
+"""What clients say and read: bodies as schemas, one file a noun, and the names of what they are shown."""

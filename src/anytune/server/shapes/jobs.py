@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, Field
 
+from anytune.server.shapes.names import checkpoint_name, numbers
 from anytune.server.shapes.orders import JobOrder
-from anytune.server.training.names import checkpoint_name
-from anytune.server.training.results import STEP_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -141,13 +140,12 @@ class CheckpointObject(BaseModel):
     @classmethod
     def of(cls, job: JobRow, point: Checkpoint, organization: str) -> Self:
         """Show a checkpoint of a job."""
-        numbers = {STEP_NAMES.get(name, name): value for name, value in point.metrics.items() if math.isfinite(value)}
         return cls(
             id="ftckpt_" + hashlib.sha256(f"{job.id}:{point.id}".encode()).hexdigest()[:24],
             created_at=_stamp(point.created_at or job.started_at or job.created_at),
             fine_tuned_model_checkpoint=checkpoint_name(job, organization, point.step),
             fine_tuning_job_id=job.id,
-            metrics={"step": point.step} | numbers,
+            metrics={"step": point.step} | numbers(point.metrics),
             step_number=point.step,
         )
 

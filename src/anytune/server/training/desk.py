@@ -41,7 +41,7 @@ class Return(NamedTuple):
     said: str = ""
 
 
-class Clerk:
+class ClerkProcess:
     """One process, and the thread that hears it.
 
     Args:
@@ -130,7 +130,7 @@ class Desk:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.folder, self._wake = folder, wake
         self._command = command or (sys.executable, "-m", "anytune.server.training.clerk")
-        self._clerks: list[Clerk] = []
+        self._clerks: list[ClerkProcess] = []
         self._out: dict[str, Phase] = {}
         self._back: queue.SimpleQueue[Return] = queue.SimpleQueue()
 
@@ -155,7 +155,7 @@ class Desk:
         """
         text = backends.packed(errand.model_dump()).encode()
         if not any(clerk.do(errand, text) for clerk in self._clerks):
-            clerk = Clerk(self._command, self._take_in)
+            clerk = ClerkProcess(self._command, self._take_in)
             self._clerks.append(clerk)
             clerk.do(errand, text)
         self._out[errand.order] = errand.phase

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -12,10 +13,10 @@ from anytune.job import FineTuneJob
 from anytune.pauses import growing
 from anytune.server.book.events import News
 from anytune.server.errors import ApiError
+from anytune.server.shapes.names import model_name, numbers
 from anytune.server.training import backends
 from anytune.server.training.ending import cancelled, end, failed, hooks_of
-from anytune.server.training.names import model_name
-from anytune.server.training.results import keep, named
+from anytune.server.training.results import keep
 from anytune.server.training.wishes import asked
 from anytune.values import Status
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from datetime import datetime
 
+    from anytune.backend import Backend
     from anytune.runtime import Runtime
     from anytune.server.book import Book
     from anytune.server.book.rows import JobRow
@@ -41,9 +43,14 @@ _WORDS: Final = {
     Status.PAUSED: "paused",
 }
 _LEVELS: Final = {"info": "info", "warning": "warn", "error": "error"}
-_LOCAL_S: Final = 1.0
+_OURS: Final = re.compile(
+    r"(Created fine-tuning job|Validating training file|Files validated|Fine-tuning job started|New fine-tuned model created"
+    r"|Checkpoint created|The job has successfully completed)\b"
+)
+"""What this server tells itself, or what names the provider's own ids: nobody could ask for those here."""
+_LOCAL_S: Final = (1.0, 1.0)
 _HOSTED_S: Final = (5.0, 30.0)
-_PRETENDED_S: Final = 0.1
+_PRETENDED_S: Final = (0.1, 0.1)
 """The memory backend's jobs move on by being looked at, and a look costs nothing."""
 _DARK_S: Final = (1.0, 60.0)
 """Pauses while a backend cannot be asked."""
@@ -105,19 +112,9 @@ class Follower:
         return self._seen(order, eyes, seen)
 
     def _opened(self, order: JobRow) -> _Eyes:
-        word = str(order.target["backend"])
-        trainer = backends.backend(self.context, word, backends.options(self.config, word))
+        trainer = backends.backend(self.context, order.backend, backends.options(self.config, order.backend))
         job = FineTuneJob(self.context.ledger.job(str(order.ledger_id)), context=self.context)
-        if self.config.poll_s is not None:
-            each = self.config.poll_s
-            pause: Callable[[], float] = lambda: each  # noqa: E731 - the other arm gives a function too
-        elif trainer.name == "memory":
-            pause = lambda: _PRETENDED_S  # noqa: E731
-        elif trainer.capabilities.local:
-            pause = lambda: _LOCAL_S  # noqa: E731
-        else:
-            pause = growing(*_HOSTED_S)
-        eyes = self._eyes[order.id] = _Eyes(job, pause, growing(*_DARK_S))
+        eyes = self._eyes[order.id] = _Eyes(job, _pauses(trainer, self.config.poll_s), growing(*_DARK_S))
         return eyes
 
     def _seen(self, order: JobRow, eyes: _Eyes, seen: Snapshot) -> float | None:
@@ -219,6 +216,14 @@ class Follower:
         return None
 
 
+def _pauses(trainer: Backend, poll_s: float | None) -> Callable[[], float]:
+    """Say how long to wait between two looks, by how far away the job is; always `poll_s` where the owner said so."""
+    if poll_s is not None:
+        return growing(poll_s, poll_s)
+    hosted_s = _LOCAL_S if trainer.capabilities.local else _HOSTED_S
+    return growing(*(_PRETENDED_S if trainer.name == "memory" else hosted_s))
+
+
 def _told(events: Iterable[Event]) -> list[News]:
     return [
         News.model_validate(
@@ -231,21 +236,27 @@ def _told(events: Iterable[Event]) -> list[News]:
             }
         )
         for event in events
+        if not _OURS.match(event.message)
     ]
 
 
 def _measured(metrics: Iterable[Metric], total: int | None) -> list[News]:
     return [
-        News(message=_step(metric, total), type="metrics", data=named(metric, total), origin=f"step:{metric.step}", at=metric.at)
+        News(message=_step(metric, total), type="metrics", data=_data(metric, total), origin=f"step:{metric.step}", at=metric.at)
         for metric in metrics
     ]
 
 
+def _data(metric: Metric, total: int | None) -> dict[str, Any]:
+    place = {"step": metric.step} if total is None else {"step": metric.step, "total_steps": total}
+    return place | numbers(metric.values)
+
+
 def _step(metric: Metric, total: int | None) -> str:
     words = {"loss": "training loss", "eval_loss": "validation loss"}
-    numbers = ", ".join(f"{word}={metric.values[name]:.2f}" for name, word in words.items() if name in metric.values)
+    measured = ", ".join(f"{word}={metric.values[name]:.2f}" for name, word in words.items() if name in metric.values)
     place = f"Step {metric.step}" + ("" if total is None else f"/{total}")
-    return f"{place}: {numbers}" if numbers else place
+    return f"{place}: {measured}" if measured else place
 
 
 def _far(new: datetime | None, old: datetime | None) -> bool:

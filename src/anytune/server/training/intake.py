@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from anytune.server.config import Target
 from anytune.server.errors import ApiError
-from anytune.server.training.names import parted
+from anytune.server.shapes.names import parted
 from anytune.server.training.orders import METHODS, body_of, first_news, refuse_unserved
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["take"]
 
 _SEEDS = 2**31
+_SHOWN = 20
+"""Names of models that an error lists."""
 
 
 def take(house: House, caller: Caller, order: JobOrder, *, idempotency_key: str | None, repeated: bool) -> JobRow:
@@ -87,9 +89,9 @@ def _offered(house: House, name: str) -> Target:
     try:
         target = house.offers.target(name)
     except ApiError as error:
-        raise _not_tunable(name) if error.status == 404 else error from error  # noqa: PLR2004 - HTTP
+        raise _not_tunable(house, name) if error.status == 404 else error from error  # noqa: PLR2004 - HTTP
     if not target.train:
-        raise _not_tunable(name)
+        raise _not_tunable(house, name)
     return target
 
 
@@ -98,7 +100,7 @@ def _continued(house: House, caller: Caller, name: str, tuned: JobRow) -> Target
     if "continue" not in house.offers.backend(str(target.backend)).capabilities.abilities:
         said = f"The model {name[:128]} cannot be trained further here. Start from a base model."
         raise ApiError(400, said, code="model_not_available", param="model")
-    model = house.pool.names.look(house, caller, name).model
+    model = house.pool.names.look(caller, name).model
     seedless = {key: value for key, value in target.hyperparameters.items() if key != "seed"}
     return target.model_copy(update={"model": model.id, "hyperparameters": seedless})
 
@@ -110,6 +112,9 @@ def _seeded(target: Target, order: JobOrder, backend: Backend) -> Target:
     return target.model_copy(update={"hyperparameters": {**target.hyperparameters, "seed": secrets.randbelow(_SEEDS)}})
 
 
-def _not_tunable(name: str) -> ApiError:
-    said = f"Model {name[:128]} is not available for fine-tuning or does not exist."
+def _not_tunable(house: House, name: str) -> ApiError:
+    models = house.config.models
+    offered = [each for each in house.offers.names() if each not in models or models[each].train]
+    there = f" There is: {', '.join(offered[:_SHOWN])}." if offered else ""
+    said = f"Model {name[:128]} is not available for fine-tuning or does not exist.{there}"
     return ApiError(400, said, code="model_not_available", param="model")

@@ -52,7 +52,9 @@ class Offers:
         installed, own = plugins.installed(), profiles.profiles()
         for word in {self.config.backend, *(target.backend for target in self.config.models.values() if target.backend)}:
             if word not in own and word not in installed and word not in self.context.backends:
-                raise BackendMissing(f"No backend {word!r} is installed.", fix=f"There is: {', '.join((*own, *installed)) or 'none'}.")
+                there = [*own, *installed]
+                said = f"No backend {word!r} is installed; there is: {', '.join(there) or 'none'}."
+                raise BackendMissing(said, fix=plugins.advice(word, there))
         for name, target in self.config.models.items():
             _check_settings(name, target)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from anytune.server.errors import ApiError
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from anytune.server.store import Store
     from anytune.values import Metric
 
-__all__ = ["STEP_NAMES", "keep", "named", "table"]
+__all__ = ["keep", "table"]
 
 _COLUMNS: Final = {
     "train_loss": "loss",
@@ -26,14 +26,6 @@ _COLUMNS: Final = {
     "valid_mean_token_accuracy": "eval_mean_token_accuracy",
 }
 """Columns of the file by the names of Hugging Face's trainers (OpenAI's guide, read 2026-11-22)."""
-
-STEP_NAMES: Final = {
-    "loss": "train_loss",
-    "mean_token_accuracy": "train_mean_token_accuracy",
-    "eval_loss": "valid_loss",
-    "eval_mean_token_accuracy": "valid_mean_token_accuracy",
-}
-"""Numbers of a step by the names of OpenAI's events and checkpoints."""
 
 
 def table(metrics: Sequence[Metric]) -> bytes:
@@ -51,12 +43,6 @@ def table(metrics: Sequence[Metric]) -> bytes:
         numbers = [metric.values.get(name) for name in _COLUMNS.values()]
         writer.writerow([metric.step, *("" if number is None or not math.isfinite(number) else number for number in numbers)])
     return out.getvalue().encode()
-
-
-def named(metric: Metric, total_steps: int | None) -> dict[str, Any]:
-    """Give a step's numbers by the names that OpenAI's events have; what it has no name for keeps its own."""
-    known = {"step": metric.step} | ({} if total_steps is None else {"total_steps": total_steps})
-    return known | {STEP_NAMES.get(name, name): value for name, value in metric.values.items() if math.isfinite(value)}
 
 
 def keep(order: JobRow, metrics: Sequence[Metric], book: Book, store: Store) -> list[str]:

@@ -1,18 +1,31 @@
-"""What clients call a tuned model and its checkpoints. The name follows from the order alone: whoever is killed finds it again."""
+"""What clients call a tuned model, its checkpoints, and the numbers of a step.
+
+A model's name follows from the order alone: whoever is killed finds it again.
+"""
 
 from __future__ import annotations
 
+import math
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from anytune.server.book.rows import JobRow
 
-__all__ = ["checkpoint_name", "model_name", "parted"]
+__all__ = ["checkpoint_name", "model_name", "numbers", "parted"]
 
 _TAIL = 8
 _CHECKPOINT = re.compile(r"(?P<model>.+):ckpt-step-(?P<step>\d{1,9})")
 _OTHER = re.compile(r"[^A-Za-z0-9._-]+")
+_STEP_NAMES: Final = {
+    "loss": "train_loss",
+    "mean_token_accuracy": "train_mean_token_accuracy",
+    "eval_loss": "valid_loss",
+    "eval_mean_token_accuracy": "valid_mean_token_accuracy",
+}
+"""Names of OpenAI's events and checkpoints by those of Hugging Face's trainers."""
 _WORD = re.compile(r"[^A-Za-z0-9-]+")
 
 
@@ -41,6 +54,16 @@ def parted(name: str) -> tuple[str, int | None]:
     """
     found = _CHECKPOINT.fullmatch(name)
     return (name, None) if found is None else (found["model"], int(found["step"]))
+
+
+def numbers(values: Mapping[str, float]) -> dict[str, float]:
+    """Give a step's numbers by the names that OpenAI's events have; what it has no name for keeps its own, what is no number is left out.
+
+    Example:
+        >>> numbers({"loss": 0.5, "eval_loss": float("nan"), "grad_norm": 1.0})
+        {'train_loss': 0.5, 'grad_norm': 1.0}
+    """
+    return {_STEP_NAMES.get(name, name): value for name, value in values.items() if math.isfinite(value)}
 
 
 def _base(model: str) -> str:
