@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import Field, JsonValue, SecretStr, field_validator, model_validator
 
 from anytune.errors import ConfigError
+from anytune.preflight.allow import allowable
 from anytune.server.hooks import addresses, signature
 from anytune.settings import Settings
 from anytune.spec import Adapter, Budget
@@ -113,6 +114,8 @@ class ServeConfig(Settings):
     """Port to listen on; 0 takes a free one."""
     allow_hosts: tuple[str, ...] = ()
     """Names under which clients reach the server, beside the loopback's and the address itself."""
+    allow: tuple[str, ...] = ()
+    """Codes of findings that shall not fail a job, although they are errors (docs/reference/findings.md), such as `leaked-rows`."""
     slots: int = Field(default=1, gt=0)
     """Jobs at a backend at the same time."""
     poll_s: float | None = Field(default=None, gt=0)
@@ -135,3 +138,8 @@ class ServeConfig(Settings):
     """What goes wrong: a YAML file, for the memory backend only."""
     home: Path | None = None
     """Folder of files; None for `server` in the state folder."""
+
+    @field_validator("allow")
+    @classmethod
+    def _allowable(cls, codes: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(sorted(allowable(codes)))

@@ -52,6 +52,13 @@ def test_what_a_provider_tells_in_the_same_words_is_not_told_again_with_its_ids(
     assert "Their machine is warm." in messages
 
 
+@pytest.mark.parametrize(("allow", "status"), [((), "failed"), (("leaked-rows",), "succeeded")], ids=["held", "allowed"])
+def test_validation_rows_that_leak_end_an_order_unless_the_owner_allows_it(shop, allow, status):
+    shop = shop(allow=allow).open()
+    rows = shop.file()
+    assert shop.ended(shop.order(training_file=rows, validation_file=rows)).status == status
+
+
 def test_numbers_of_steps_are_events_and_a_file(shop):
     shop = shop().open()
     order = shop.ended(shop.order())

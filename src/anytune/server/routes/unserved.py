@@ -17,6 +17,8 @@ router = APIRouter(tags=["unserved"])
 _GRADERS = "Graders are not run apart from a job here: grade the answers of a model in a program of your own."
 _PERMISSIONS = "Checkpoints are not shared between projects here: a key sees what its owner made."
 _STORED = "Chat completions are not stored here: keep what POST /chat/completions answers."
+_RESPONSES = "Ask POST /chat/completions: engines of tuned models answer that."
+_EMBEDDINGS = "The models here are tuned to answer; ask another host for vectors."
 
 UNSERVED: tuple[tuple[str, str, str], ...] = (
     ("POST", "/fine_tuning/alpha/graders/run", _GRADERS),
@@ -24,6 +26,8 @@ UNSERVED: tuple[tuple[str, str, str], ...] = (
     ("GET", "/fine_tuning/checkpoints/{fine_tuned_model_checkpoint}/permissions", _PERMISSIONS),
     ("POST", "/fine_tuning/checkpoints/{fine_tuned_model_checkpoint}/permissions", _PERMISSIONS),
     ("DELETE", "/fine_tuning/checkpoints/{fine_tuned_model_checkpoint}/permissions/{permission_id}", _PERMISSIONS),
+    ("POST", "/responses", _RESPONSES),
+    ("POST", "/embeddings", _EMBEDDINGS),
     ("GET", "/chat/completions", _STORED),
     ("GET", "/chat/completions/{completion_id}", _STORED),
     ("POST", "/chat/completions/{completion_id}", _STORED),

@@ -70,6 +70,7 @@ class Errand(Value):
         options: Arguments of its constructor.
         files: Paths of the order's files by role.
         hooks: Names of the webhooks that hear of it.
+        allow: Codes of findings that shall not fail it.
         lock: Held while it works, so that a clerk of an earlier server is waited for.
     """
 
@@ -80,6 +81,7 @@ class Errand(Value):
     options: dict[str, Any] = Field(default_factory=dict)
     files: dict[str, Path]
     hooks: list[str]
+    allow: tuple[str, ...] = ()
     lock: Path
 
 
@@ -114,7 +116,7 @@ class Clerk:
         named = ", ".join(str(order.request[field]) for field in ("training_file", "validation_file") if order.request.get(field))
         self.book.events.add(order.id, f"Validating training file: {named}", origin="validating")
         spec = spec_of(order, self.errand.files, self.errand.backend)
-        found = FineTuneJob.preflight(spec, context=self.context)
+        found = FineTuneJob.preflight(spec, allow=self.errand.allow, context=self.context)
         self._tell(order, found)
         if not found.ok:
             found.raise_if_bad()
@@ -130,7 +132,7 @@ class Clerk:
             return
         if known is None or not (order.wish == "cancel" or known.submit_state == "submitted"):
             try:
-                known = FineTuneJob.create(spec, context=self.context).row
+                known = FineTuneJob.create(spec, allow=self.errand.allow, context=self.context).row
             except (JobConflict, JobFailed):  # it was handed over before, by a clerk that did not live to say so
                 known = self.context.ledger.latest(backend=trainer.name, account=trainer.account, name=spec.job_name)
                 if known is None or known.submit_state == "rejected":

@@ -216,6 +216,7 @@ class Runner:
                 options=backends.options(self.config, order.backend),
                 files={role: self.store.path(order.request[key]) for role, key in roles.items() if order.request.get(key)},
                 hooks=hooks_of(self.config, order.owner),
+                allow=self.config.allow,
                 lock=self._desk.lock(order.id),
             )
             self._desk.send(errand)
