@@ -16,8 +16,9 @@ from tests.server.waiting import until
 from anytune.deploy import Deployment
 from anytune.errors import LedgerError, Unreachable
 from anytune.model import TunedModel
+from anytune.server.engines import pool
 from anytune.server.house import Caller
-from anytune.testing import Faults
+from anytune.testing import Fault, Faults
 from anytune.values import ModelRef
 
 if TYPE_CHECKING:
@@ -56,6 +57,19 @@ def test_an_idle_engine_is_stopped_and_starts_again_when_asked(serve: Callable[.
 
     assert ask(served) == first
     assert len(backend.orders) == 2
+
+
+def test_an_end_that_was_refused_is_asked_for_again(
+    serve: Callable[..., Any], context: Runtime, backend: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "_AGAIN_S", 0.05)
+    backend.faults = Faults(calls=(Fault(kind="reject", on="undeploy", times=2),))
+    served = serve(context=context, models={"base": {}}, idle_s=0.3)
+    ask(served)
+
+    until(lambda: not backend.hosts)
+
+    assert backend.calls["undeploy"] == 3
 
 
 def test_the_engine_that_was_idle_longest_makes_room(serve: Callable[..., Any], context: Runtime, backend: Any) -> None:

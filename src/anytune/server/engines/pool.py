@@ -39,7 +39,7 @@ __all__ = ["Pool"]
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 _THREADS = 16
-_STOP_S, _WATCH_S = 60.0, 15.0
+_STOP_S, _AGAIN_S, _WATCH_S = 60.0, 60.0, 15.0
 _ROUNDS = 3
 _COOL_S = 10.0
 """For so long a model whose engine failed is refused at once."""
@@ -159,8 +159,14 @@ class Pool:
             await self._call(lambda: deployment.stop(timeout_s=_STOP_S))
         except AnytuneError as error:
             _log.error("Engine %s may still run: %s", engine.key, error.message.splitlines()[0])
+            self._spawn(self._ended_later(engine))
         finally:
             self.rooms.leave(engine)
+
+    async def _ended_later(self, engine: Engine) -> None:
+        """Ask again for an end that was refused, or not confirmed: until then the host may cost something."""
+        await asyncio.sleep(_AGAIN_S)
+        await self.end(engine)
 
     def _found(self, lead: Lead) -> Engine | None:
         for key in (lead.alone, lead.key):
