@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from tests.server.clients.rows import chat_file, until
 
 import anytune
 from anytune.errors import JobFailed
+from anytune.infer import Endpoint
 from anytune.runtime import Runtime
+from anytune.values import Address
 from anytune_azure import AzureBackend
 from anytune_openai import OpenAIBackend
 
@@ -62,6 +66,14 @@ def test_a_model_of_the_server_is_asked_through_an_endpoint_of_anytune(remote, t
     _, given = remote("openai")
     tuned = anytune.FineTuneJob.create(train=train, **given).wait(timeout_s=60, poll_s=0.1)
     with tuned.deploy() as endpoint:
+        assert "3 cups of rice" in endpoint.chat("3 cups of rice")
+
+
+def test_a_model_that_was_trained_below_azures_paths_answers_below_them(remote, train):
+    front, given = remote("azure")
+    tuned = anytune.FineTuneJob.create(train=train, **given).wait(timeout_s=60, poll_s=0.1)
+    address = Address(base_url=front.base_url, model=tuned.id, credential=os.environ["ANYTUNE_API_KEY"])
+    with Endpoint(address) as endpoint:
         assert "3 cups of rice" in endpoint.chat("3 cups of rice")
 
 
