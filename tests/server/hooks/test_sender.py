@@ -90,7 +90,7 @@ def test_a_receiver_that_hangs_holds_up_nobody_elses_calls(book: Book, ended: st
     book.deliveries.owe(ended, "fine_tuning.job.succeeded", "slow")
     try:
         run_until(
-            lambda: slow.calls and not book.deliveries.due("team"),
+            lambda: slow.calls and receiver.calls,
             slow={"url": slow.url},
             team={"url": receiver.url},
         )
@@ -113,7 +113,7 @@ def test_a_call_cut_short_by_a_stop_is_made_again(book: Book, ended: str, receiv
 def test_no_secret_and_no_url_is_logged(book: Book, ended: str, receiver, caplog: pytest.LogCaptureFixture, run_until) -> None:
     receiver.script = [500]
 
-    run_until(lambda: receiver.calls and not book.deliveries.due("team"), team={"url": receiver.url})
+    run_until(lambda: caplog.text, team={"url": receiver.url})
 
     assert "Webhook team did not take fine_tuning.job.succeeded" in caplog.text
     assert base64.b64encode(bytes(range(32))).decode() not in caplog.text
