@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import AsyncExitStack, asynccontextmanager
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, FastAPI, Security
@@ -154,6 +155,8 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
 async def _unrouted(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, HTTPException):
         raise error
+    if error.status_code == HTTPStatus.BAD_REQUEST:  # FastAPI's only one: it could not parse the body
+        return await _refused(request, ApiError(400, "The body is not JSON.", code="invalid_json"))
     path = request.url.path
     hint = "" if path.startswith(tuple(f"{prefix}/" for prefix in _PREFIXES)) else " Clients' `base_url` ends in /v1 here."
     said = f"{request.method} {path}: {error.detail}.{hint} docs/reference/http-api.md lists what there is."
