@@ -107,7 +107,7 @@ def read(path: Path, backend: str) -> FaultFile:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(f"`{place}` in {path}: {first['msg']}.", fix="docs/reference/testing.md shows `life` and `faults`.") from None
+        raise ConfigError(f"`{place}` in {path}: {first['msg']}.", fix="docs/how-to/simulators.md shows `life` and `faults`.") from None
     return plan
 
 
