@@ -20,8 +20,11 @@ _HOMES = {
     "Preflight": "anytune.preflight",
     "TrainingSpec": "anytune.spec",
     "SFT": "anytune.spec",
+    "CLM": "anytune.spec",
     "DPO": "anytune.spec",
+    "ORPO": "anytune.spec",
     "RFT": "anytune.spec",
+    "Reward": "anytune.spec",
     "LoRA": "anytune.spec",
     "QLoRA": "anytune.spec",
     "Full": "anytune.spec",
@@ -39,7 +42,9 @@ _HOMES = {
 }
 
 __all__ = [
+    "CLM",
     "DPO",
+    "ORPO",
     "RFT",
     "SFT",
     "AnytuneError",
@@ -59,6 +64,7 @@ __all__ = [
     "QLoRA",
     "Quote",
     "Reply",
+    "Reward",
     "Snapshot",
     "Status",
     "TrainingSpec",
@@ -74,7 +80,7 @@ if TYPE_CHECKING:
     from anytune.job import FineTuneJob
     from anytune.model import TunedModel
     from anytune.preflight import Preflight
-    from anytune.spec import DPO, RFT, SFT, Budget, Full, LoRA, QLoRA, TrainingSpec
+    from anytune.spec import CLM, DPO, ORPO, RFT, SFT, Budget, Full, LoRA, QLoRA, Reward, TrainingSpec
     from anytune.values import Checkpoint, Event, Finding, Metric, Quote, Snapshot, Status
 
 

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, TypeAdap
 
 from anytune.settings import Settings
 
-__all__ = ["DPO", "RFT", "SFT", "Hyperparameters", "Method"]
+__all__ = ["CLM", "DPO", "ORPO", "RFT", "SFT", "Hyperparameters", "Method", "Reward"]
 
 _JSON: TypeAdapter[dict[str, JsonValue]] = TypeAdapter(dict[str, JsonValue])
 
@@ -116,6 +116,26 @@ class DPO(Hyperparameters):
     """How strongly the tuned model is held to the base model; TRL's default is 0.1."""
 
 
+class ORPO(Hyperparameters):
+    """Odds-ratio preference optimisation: the better answer is learned, the worse one made less likely, and no base model asked beside."""
+
+    type: Literal["orpo"] = "orpo"
+    beta: _Positive | _Auto | None = None
+    """Weight of the odds ratio beside the loss on the better answer; TRL's default is 0.1."""
+
+
+class Reward(Hyperparameters):
+    """A reward model learns to score the better of two answers higher. It gives numbers, not text: no endpoint chats with it."""
+
+    type: Literal["reward"] = "reward"
+
+
+class CLM(Hyperparameters):
+    """Causal language modelling, also called continued pre-training: every token of the text is learned, in blocks of `max_length`."""
+
+    type: Literal["clm"] = "clm"
+
+
 class RFT(Hyperparameters):
     """Reinforcement tuning: the model answers, a grader scores its answers, and higher scores are learned.
 
@@ -140,4 +160,4 @@ class RFT(Hyperparameters):
     """How long the model thinks before it answers."""
 
 
-Method = Annotated[SFT | DPO | RFT, Field(discriminator="type")]
+Method = Annotated[SFT | DPO | ORPO | Reward | CLM | RFT, Field(discriminator="type")]

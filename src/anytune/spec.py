@@ -9,13 +9,28 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 import pydantic
-from pydantic import Field, field_validator
+from pydantic import Field, JsonValue, field_validator
 
 from anytune.errors import ConfigError
-from anytune.methods import DPO, RFT, SFT, Method
+from anytune.methods import CLM, DPO, ORPO, RFT, SFT, Method, Reward
 from anytune.settings import Settings, read_yaml
 
-__all__ = ["DPO", "RFT", "SFT", "Adapter", "Budget", "Full", "LoRA", "Method", "QLoRA", "TrainingSpec", "spec_hash"]
+__all__ = [
+    "CLM",
+    "DPO",
+    "ORPO",
+    "RFT",
+    "SFT",
+    "Adapter",
+    "Budget",
+    "Full",
+    "LoRA",
+    "Method",
+    "QLoRA",
+    "Reward",
+    "TrainingSpec",
+    "spec_hash",
+]
 
 HASH_VERSION = 1
 """Changes only when the rule of `spec_hash` does; a frozen test holds every released version's hashes."""
@@ -113,6 +128,9 @@ class TrainingSpec(Settings):
     """What the job is called: with the backend's account it is the job's key. None takes the data file's name."""
     budget: Budget | None = None
     """Limits in money and time."""
+    options: dict[str, dict[str, JsonValue]] = Field(default_factory=dict)
+    """Settings that only one backend has, under its name, in its own words (`autotrain: {optimizer: adamw_bnb_8bit}`). Other backends list
+    them as lost."""
     strict: bool = False
     """Refuse what the target has no word for, instead of warning."""
 
@@ -153,11 +171,12 @@ class TrainingSpec(Settings):
         return {alias: name for part in parts if part is not None for alias, name in part.renamed.items()}
 
     def settings(self) -> dict[str, Any]:
-        """Give the settings of method and adapter that were set, by their dotted names (`adapter.r`)."""
+        """Give the settings that were set, by their dotted names (`adapter.r`, `options.autotrain.optimizer`)."""
         found = {name: getattr(self.method, name) for name in sorted(self.method.model_fields_set - {"type"})}
         if self.adapter is not None:
             found["adapter.type"] = self.adapter.type
             found |= {f"adapter.{name}": getattr(self.adapter, name) for name in sorted(self.adapter.model_fields_set - {"type"})}
+        found |= {f"options.{of}.{name}": value for of, own in sorted(self.options.items()) for name, value in sorted(own.items())}
         return {name: value for name, value in found.items() if value is not None}
 
     @classmethod
@@ -185,6 +204,8 @@ def outcome(spec: TrainingSpec, *, model: str, data: dict[str, str]) -> dict[str
     if spec.adapter is not None:
         adapter = {name: getattr(spec.adapter, name) for name in spec.adapter.model_fields_set if getattr(spec.adapter, name) is not None}
         found["adapter"] = {"type": spec.adapter.type} | adapter
+    if spec.options:
+        found["options"] = spec.options
     plain: dict[str, Any] = json.loads(json.dumps(found, sort_keys=True))
     return plain
 
@@ -210,7 +231,7 @@ def _on_hub(path: Path) -> bool:
 def json_schema() -> dict[str, Any]:
     """Give the JSON Schema (draft 2020-12) of a spec file, as published in docs/reference/spec.schema.json."""
     schema = pydantic.TypeAdapter(TrainingSpec).json_schema()
-    for name, words in (("method", ["sft", "dpo"]), ("adapter", ["lora", "qlora", "full"])):
+    for name, words in (("method", ["sft", "dpo", "orpo", "reward", "clm"]), ("adapter", ["lora", "qlora", "full"])):
         field = schema["properties"][name]
         schema["properties"][name] = {"anyOf": [{"enum": words}, field], "description": field.pop("description")}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | schema

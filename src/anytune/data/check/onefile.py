@@ -31,7 +31,7 @@ _BATCH_ROWS = 1000
 _BATCH_BYTES = 3 * 2**20
 """Text that is handed to the counter's thread at a time: less, and the two threads would wait for each other most of the time."""
 
-_KIND_OF_METHOD = {"dpo": "preference", "kto": "unpaired", "rft": "graded"}
+_KIND_OF_METHOD = {"dpo": "preference", "orpo": "preference", "reward": "preference", "kto": "unpaired", "rft": "graded"}
 
 
 class Wanted(NamedTuple):

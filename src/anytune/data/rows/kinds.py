@@ -30,6 +30,9 @@ _WORDS: Mapping[type[KindOfRow], str] = {kind: word for word, kind in KINDS.item
 _WANTED: Mapping[str, tuple[type[Row], ...]] = {
     "sft": (ChatRow, PromptRow, TextRow),
     "dpo": (PreferenceRow,),
+    "orpo": (PreferenceRow,),
+    "reward": (PreferenceRow,),
+    "clm": (TextRow, ChatRow, PromptRow),
     "kto": (UnpairedRow,),
     "rft": (GradedRow,),
 }
