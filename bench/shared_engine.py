@@ -18,7 +18,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 import anytune
 from anytune.paths import home
 from anytune.values import ModelRef
-from anytune_trl import starter
+from anytune_huggingface.models import starter
 
 NAMES = ("first", "second", "third")
 QUESTIONS = ("What is the capital of France?", "Write a haiku about rain.", "List three primes.", "Explain gravity to a child.",
@@ -62,7 +62,7 @@ def engines() -> list[int]:
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
             ours = process.environ().get("ANYTUNE_TASK_DIR", "").startswith(str(home()))
-            if ours and "anytune_trl.engine" in process.cmdline():
+            if ours and "anytune_huggingface.serving.engine" in process.cmdline():
                 found.append(process.memory_full_info().pss >> 20)
     return found
 

@@ -54,7 +54,7 @@ def plain(path: Path, folder: Path, steps: int, output: Path) -> Any:
     from transformers import AutoModelForCausalLM
     from trl import SFTConfig, SFTTrainer
 
-    from anytune_trl.device import bf16_products
+    from anytune_huggingface.device import bf16_products
 
     torch.set_flush_denormal(True)
     native = bf16_products()
@@ -82,7 +82,8 @@ def anytune(path: Path, folder: Path, steps: int, output: Path) -> Any:
 
     from anytune.local.child import Reporter
     from anytune.spec import TrainingSpec
-    from anytune_trl import dataset, tokenizer, trainers
+    from anytune_huggingface.text import tokenizer
+    from anytune_trl import dataset, trainers
     from anytune_trl import defaults as chosen
     from anytune_trl.callbacks import Follower
 
@@ -101,7 +102,7 @@ def anytune(path: Path, folder: Path, steps: int, output: Path) -> Any:
 
 def one(who: str, path: Path, steps: int) -> None:
     """Run one contestant in this process, and print its figures as JSON."""
-    from anytune_trl import starter
+    from anytune_huggingface.models import starter
 
     makers = {"defaults": defaults, "plain": plain, "anytune": anytune}
     with tempfile.TemporaryDirectory() as scratch:
@@ -129,7 +130,7 @@ def run(who: str, path: Path, steps: int) -> dict[str, float]:
 
 
 def _cores() -> int:
-    from anytune_trl.device import threads
+    from anytune_huggingface.device import threads
 
     return threads()
 

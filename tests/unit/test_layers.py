@@ -20,7 +20,8 @@ PROVIDERS = sorted(ROOT.glob("providers/*/src/**/*.py"))
 PRODUCTION = [*CORE, *PROVIDERS]
 
 HEAVY = {
-    "PIL", "alembic", "anytune_azure", "anytune_openai", "anytune_trl", "azure", "datasets", "detect_secrets", "fastapi", "ftfy",
+    "PIL", "alembic", "anytune_autotrain", "anytune_azure", "anytune_huggingface", "anytune_openai", "anytune_trl", "azure", "datasets",
+    "detect_secrets", "fastapi", "ftfy",
     "huggingface_hub", "jinja2", "jsonschema", "matplotlib", "msgspec", "openai", "orjson", "peft", "phonenumbers", "pyarrow",
     "pydantic", "pytest", "rensa", "rich", "sqlalchemy", "starlette", "stdnum", "tenacity", "toktok", "torch", "transformers", "trl",
     "typer", "uvicorn", "werkzeug", "yaml",

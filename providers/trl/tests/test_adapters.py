@@ -10,7 +10,8 @@ from transformers import AutoModelForCausalLM
 from anytune.backend import DeployOrder
 from anytune.errors import ConfigError
 from anytune.values import ModelRef
-from anytune_trl import adapters, models, serve
+from anytune_huggingface.models import adapters, folders
+from anytune_huggingface.serving import options as serve
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # what the training libraries warn of is not ours
 
@@ -24,21 +25,21 @@ def checkpoint(run, rows):
 
 
 def test_a_checkpoint_becomes_a_model_that_loads(checkpoint):
-    whole = models.resolve(str(checkpoint))
+    whole = folders.resolve(str(checkpoint))
     assert whole == checkpoint.parent.parent / "merged-checkpoints" / "checkpoint-2"
     AutoModelForCausalLM.from_pretrained(whole)
-    assert models.resolve(str(checkpoint)) == whole
+    assert folders.resolve(str(checkpoint)) == whole
 
 
 def test_making_it_leaves_the_checkpoint_fit_to_be_resumed(checkpoint):
-    from anytune_trl import checkpoints
+    from anytune_huggingface.models import checkpoints
 
-    models.resolve(str(checkpoint))
+    folders.resolve(str(checkpoint))
     assert checkpoints.problem(checkpoint) is None
 
 
 def test_checks_need_no_merged_weights(checkpoint, tiny_model):
-    assert models.resolve(str(checkpoint), weights=False) == tiny_model
+    assert folders.resolve(str(checkpoint), weights=False) == tiny_model
     assert not adapters.target(checkpoint).exists()
 
 
@@ -58,14 +59,14 @@ def test_a_checkpoint_is_deployed_without_loading_torch_in_the_caller(checkpoint
 def test_a_checkpoint_that_was_changed_is_refused(checkpoint):
     (checkpoint / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": "evil"}), encoding="utf-8")
     with pytest.raises(ConfigError, match=r"cannot be trusted: adapter_config\.json was changed"):
-        models.resolve(str(checkpoint))
+        folders.resolve(str(checkpoint))
 
 
 def test_a_pickled_adapter_is_refused(tmp_path, tiny_model):
     (tmp_path / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": str(tiny_model)}), encoding="utf-8")
     (tmp_path / "adapter_model.bin").write_bytes(b"\x80\x04")
     with pytest.raises(ConfigError, match="pickled ones are refused"):
-        models.resolve(str(tmp_path))
+        folders.resolve(str(tmp_path))
 
 
 def test_an_adapter_with_code_of_its_own_is_refused(tmp_path, tiny_model):
@@ -73,4 +74,4 @@ def test_an_adapter_with_code_of_its_own_is_refused(tmp_path, tiny_model):
     (tmp_path / "adapter_config.json").write_text(json.dumps(config), encoding="utf-8")
     (tmp_path / "adapter_model.safetensors").write_bytes(b"")
     with pytest.raises(ConfigError, match="custom code"):
-        models.resolve(str(tmp_path))
+        folders.resolve(str(tmp_path))

@@ -19,7 +19,7 @@ LOOSE = {"temperature": 1.5, "seed": 3}
 def engine(request, tiny_model):
     from fastapi.testclient import TestClient
 
-    from anytune_trl import shared
+    from anytune_huggingface.serving import shared
 
     with TestClient(shared.application({"tiny": shared.alone(tiny_model)}, request.param)) as client:
         yield client
@@ -100,7 +100,7 @@ def test_words_that_ask_for_nothing_are_taken(engine, harmless):
 def test_tokens_are_drawn_as_often_as_their_scores_say():
     import torch
 
-    from anytune_trl.decoding import Way
+    from anytune_huggingface.serving.decoding import Way
 
     chances = torch.tensor([0.5, 0.3, 0.15, 0.05])
     draws, way = 4000, Way(temperature=1.0)
@@ -117,7 +117,7 @@ def test_tokens_are_drawn_as_often_as_their_scores_say():
 def test_a_penalty_makes_what_was_said_less_likely():
     import torch
 
-    from anytune_trl.decoding import Way
+    from anytune_huggingface.serving.decoding import Way
 
     scores = torch.tensor([1.0, 0.9, 0.0])
     assert int(Way(presence=0.2).decide(scores, [0]).argmax()) == 1

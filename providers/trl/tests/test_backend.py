@@ -69,8 +69,8 @@ def test_importing_the_backend_loads_no_training_library():
 
 
 def test_another_place_to_compute_is_refused():
-    with pytest.raises(Unsupported, match="not on 'hf-jobs'"):
-        TRLBackend(compute="hf-jobs")
+    with pytest.raises(ConfigError, match="no compute 'moon'"):
+        TRLBackend(compute="moon")
 
 
 def test_a_good_run_has_no_findings_and_an_exact_count_of_tokens(backend, rows, tiny_model):
@@ -175,11 +175,11 @@ def test_a_job_pauses_with_a_checkpoint_and_resumes(backend, made, ended, until)
 
 
 def test_a_job_of_another_host_is_not_judged(backend, made, monkeypatch):
-    from anytune_trl import tasks
+    from anytune_huggingface.compute import tasks
 
     order = made("FAR")
     monkeypatch.setenv("ANYTUNE_HOST", "elsewhere")
-    tasks.training(order)
+    tasks.training(order, TRLBackend.program)
     monkeypatch.setenv("ANYTUNE_HOST", "here")
     snapshot = backend.poll("FAR")
     assert (snapshot.status, snapshot.host) == (Status.UNKNOWN, "elsewhere")

@@ -6,8 +6,8 @@ import pytest
 
 from anytune.testing import BackendConformance, BackendKit
 from anytune.values import Status
+from anytune_huggingface.compute.local import status_of
 from anytune_trl import TRLBackend
-from anytune_trl.backend import status_of
 
 WORDS = {
     "queued": Status.QUEUED,

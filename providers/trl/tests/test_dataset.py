@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from anytune.data import lines
+from anytune_huggingface.text.render import Renderer
 from anytune_trl.dataset import build, findings
-from anytune_trl.render import Renderer
 
 
 @pytest.fixture(scope="module")

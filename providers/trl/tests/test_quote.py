@@ -5,9 +5,10 @@ import json
 import pytest
 
 from anytune.spec import TrainingSpec
-from anytune_trl import defaults, models
+from anytune_huggingface.models import folders
+from anytune_huggingface.models.shape import Shape
+from anytune_trl import defaults
 from anytune_trl.quote import Load, activation_bytes, memory_bytes, quote, work
-from anytune_trl.shape import Shape
 
 LOAD = Load(tokens=100_000, learned_share=0.4, mean=80.0, longest=120)
 STARTER = Shape(layers=30, hidden=576, heads=9, kv_heads=3, head=64, inner=1536, vocabulary=49152)
@@ -23,7 +24,7 @@ def test_sizes_are_read_from_the_config(tiny_model):
     shape = Shape.read(tiny_model)
     assert (shape.layers, shape.hidden, shape.heads, shape.kv_heads, shape.head, shape.inner) == (2, 32, 4, 2, 8, 64)
     norms = 5 * 32
-    assert shape.parameters + norms == models.parameters(tiny_model)
+    assert shape.parameters + norms == folders.parameters(tiny_model)
 
 
 def test_the_starters_weights_are_those_of_its_sizes():

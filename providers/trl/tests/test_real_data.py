@@ -18,11 +18,11 @@ import pytest
 
 from anytune.data import lines
 from anytune.data.files import Line
-from anytune_trl import starter
+from anytune_huggingface.models import starter
+from anytune_huggingface.text.render import IGNORED
+from anytune_huggingface.text.tokenizer import load
 from anytune_trl.dataset import build, findings
-from anytune_trl.render import IGNORED
 from anytune_trl.shown import show
-from anytune_trl.tokenizer import load
 
 SNIPS = Path(__file__).resolve().parents[4] / "shared" / "data" / "snips" / "train.jsonl"
 BFCL = "bfcl-eval==2026.3.23"

@@ -4,8 +4,8 @@ import pytest
 
 from anytune.data.files import Line
 from anytune.errors import DataError
+from anytune_huggingface.text.render import IGNORED, Renderer
 from anytune_trl.dataset import rendered as render_row
-from anytune_trl.render import IGNORED, Renderer
 
 MULTI = [
     {"role": "system", "content": "you are helpful"},

@@ -10,7 +10,7 @@ import pytest
 from anytune.backend import DeployOrder
 from anytune.errors import ConfigError
 from anytune.values import ModelRef
-from anytune_trl import serve
+from anytune_huggingface.serving import options as serve
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # what the training libraries warn of is not ours
 
@@ -25,7 +25,7 @@ def tuned(tiny_model, tmp_path):
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM
 
-    from anytune_trl.save import merge
+    from anytune_huggingface.serving.proof import merge
 
     made = {}
     for seed, name in enumerate(NAMES):
@@ -67,9 +67,9 @@ def test_each_adapter_answers_as_alone_over_weights_held_once(tuned, tiny_model)
     from fastapi.testclient import TestClient
     from transformers import AutoModelForCausalLM
 
-    from anytune_trl import shared
-    from anytune_trl.parity import Prompt, row
-    from anytune_trl.tokenizer import load
+    from anytune_huggingface.serving import shared
+    from anytune_huggingface.serving.parity import Prompt, row
+    from anytune_huggingface.text.tokenizer import load
 
     found = shared.held(tiny_model, "tiny", {name: adapters_of(ref) for name, ref in tuned.items()})
     base = found["tiny"][0]
@@ -104,7 +104,7 @@ def ask(client, model, **params):
 def test_names_that_it_does_not_hold_are_refused_and_nothing_is_loaded(tiny_model):
     from fastapi.testclient import TestClient
 
-    from anytune_trl import shared
+    from anytune_huggingface.serving import shared
 
     with TestClient(shared.application({"tiny": shared.alone(tiny_model)}, 0)) as client:
         assert ask(client, "tiny")
@@ -116,7 +116,7 @@ def test_the_engine_is_told_every_adapter_by_its_name(adapter, tiny_model):
     first, second = adapter("first"), adapter("second")
     (Path(first.artifacts["adapter"]).parent / "parity.json").write_text("{}", encoding="utf-8")
     chosen = serve.settings(order_of({"ft:a": first, "ft:b": second}, tiny_model))
-    module = chosen.engine.index("anytune_trl.engine")
+    module = chosen.engine.index("anytune_huggingface.serving.engine")
     assert chosen.engine[module + 1 : module + 3] == (str(tiny_model), "{port}")
     assert chosen.engine[module + 4 :] == ("tiny", "ft:a", first.artifacts["adapter"], "ft:b", second.artifacts["adapter"])
     assert {name: model.engine_model for name, model in chosen.models.items()} == {"tiny": "tiny", "ft:a": "ft:a", "ft:b": "ft:b"}

@@ -5,8 +5,8 @@ import pytest
 from anytune.data.files import Line
 from anytune.errors import DataError
 from anytune.spec import TrainingSpec
+from anytune_huggingface.text.render import Renderer
 from anytune_trl import TRLBackend
-from anytune_trl.render import Renderer
 from anytune_trl.shown import show
 
 TURNS = [

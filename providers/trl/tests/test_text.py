@@ -10,8 +10,9 @@ from anytune.backend import DeployOrder
 from anytune.errors import ConfigError
 from anytune.spec import TrainingSpec
 from anytune.values import ModelRef
-from anytune_trl import TRLBackend, serve
-from anytune_trl.parity import prompts
+from anytune_huggingface.serving import options as serve
+from anytune_huggingface.serving.parity import prompts
+from anytune_trl import TRLBackend
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::FutureWarning", "ignore::DeprecationWarning", "ignore::UserWarning", "ignore::ResourceWarning"
@@ -59,7 +60,7 @@ def test_conversations_for_a_model_without_a_template_are_one_error(rows, base):
 
 def test_there_is_nothing_to_ask_a_model_without_a_template(rows, base):
     from anytune.data import lines
-    from anytune_trl.tokenizer import load
+    from anytune_huggingface.text.tokenizer import load
 
     _, renderer = load(base)
     assert prompts(lines(rows(TEXTS)), "sft", renderer) == []

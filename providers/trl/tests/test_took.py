@@ -9,8 +9,8 @@ import pytest
 
 from anytune import FineTuneJob, Status
 from anytune.runtime import Runtime
+from anytune_huggingface.device import peak_memory_bytes
 from anytune_trl import TRLBackend
-from anytune_trl.device import peak_memory_bytes
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::FutureWarning", "ignore::DeprecationWarning", "ignore::UserWarning", "ignore::ResourceWarning"
@@ -89,7 +89,7 @@ def test_a_restart_does_not_say_that_it_is_at_the_beginning(run, rows, monkeypat
 
 def test_a_childs_peak_of_memory_is_its_own():
     ballast = b"\1" * 300_000_000
-    code = "from anytune_trl.device import peak_memory_bytes; print(peak_memory_bytes())"
+    code = "from anytune_huggingface.device import peak_memory_bytes; print(peak_memory_bytes())"
     childs = int(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
     assert 5e6 < childs < 200e6
     assert peak_memory_bytes() > len(ballast)

@@ -12,9 +12,9 @@ import yaml
 from anytune.errors import redact
 
 if TYPE_CHECKING:
+    from anytune_huggingface.order import TrainOrder
     from anytune_trl.dataset import Counts
     from anytune_trl.defaults import Resolved
-    from anytune_trl.order import TrainOrder
 
 __all__ = ["base_name", "card", "versions"]
 

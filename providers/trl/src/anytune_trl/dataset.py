@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from anytune.codes import finding
 from anytune.errors import DataError
 from anytune.values import Finding  # noqa: TC001 - pydantic reads the annotations of `Counts`
-from anytune_trl.render import IGNORED, Pair, Sample
-from anytune_trl.rows import Preference, Text, read
+from anytune_huggingface.text.render import IGNORED, Pair, Sample
+from anytune_huggingface.text.rows import Preference, Text, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from anytune.data.files import Line
-    from anytune_trl.render import Renderer
+    from anytune_huggingface.text.render import Renderer
 
 __all__ = ["Counts", "Dataset", "Overlong", "build", "cut", "findings", "rendered", "stops_training"]
 

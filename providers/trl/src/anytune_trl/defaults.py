@@ -23,11 +23,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from anytune.errors import Unsupported
 from anytune.spec import DPO, RFT, LoRA
 from anytune.values import Value
-from anytune_trl.device import bf16_products
+from anytune_huggingface.device import bf16_products
 
 if TYPE_CHECKING:
     from anytune.spec import TrainingSpec
-    from anytune_trl.device import Device
+    from anytune_huggingface.device import Device
 
 __all__ = ["MAX_LENGTH", "Resolved", "max_length", "resolve", "steps"]
 

@@ -18,10 +18,11 @@ import psutil
 
 from anytune.data.formats import read
 from anytune.errors import AnytuneError, DataError
-from anytune_trl import defaults, models
+from anytune_huggingface.device import peak_memory_bytes
+from anytune_huggingface.models import folders
+from anytune_huggingface.order import TrainOrder
+from anytune_trl import defaults
 from anytune_trl.dataset import Dataset, build
-from anytune_trl.device import peak_memory_bytes
-from anytune_trl.order import TrainOrder
 from anytune_trl.sample import choose
 
 if TYPE_CHECKING:
@@ -57,8 +58,8 @@ def measured(folder: Path) -> dict[str, Any]:
     resolved = defaults.resolve(spec, "cuda" if gpu else "cpu")
     resolved = resolved.model_copy(update={"max_steps": STEPS, "logging_steps": 1, "gradient_accumulation_steps": 1, "report_to": ()})
     begun += _fetched_s(order.model)
-    base = models.resolve(order.model)
-    parts, tokenizer = _rows(order, resolved, base, defaults.max_length(spec, models.context_length(base)))
+    base = folders.resolve(order.model)
+    parts, tokenizer = _rows(order, resolved, base, defaults.max_length(spec, folders.context_length(base)))
     if not gpu:
         torch.set_flush_denormal(True)
     clock = _clock()
@@ -83,7 +84,7 @@ def measured(folder: Path) -> dict[str, Any]:
 def _fetched_s(model: str) -> float:
     """Have the model on disk, and give the seconds that this took: a download or a conversion is paid once, and not by the run."""
     begun = time.monotonic()
-    models.resolve(model)
+    folders.resolve(model)
     return time.monotonic() - begun
 
 
@@ -99,7 +100,7 @@ def _batches(sampler: LengthSampler, rows: int) -> list[list[int]]:
 
 def _rows(order: TrainOrder, resolved: Resolved, base: Path, limit: int) -> tuple[Dataset, Any]:
     """Render the longest batch, and ordinary rows for the other steps."""
-    from anytune_trl.tokenizer import load  # noqa: PLC0415 - loads transformers
+    from anytune_huggingface.text.tokenizer import load  # noqa: PLC0415 - loads transformers
 
     tokenizer, renderer = load(base)
     chosen = choose(read(order.data["train"].path))

@@ -11,18 +11,20 @@ from anytune.data.formats import read
 from anytune.errors import AnytuneError, DataError
 from anytune.paths import home
 from anytune.values import Finding, Quote, Value
-from anytune_trl import defaults, models, starter
+from anytune_huggingface.device import free_memory_bytes
+from anytune_huggingface.models import folders, starter
+from anytune_huggingface.models.shape import Shape
+from anytune_trl import defaults
 from anytune_trl.dataset import Counts, build, findings
-from anytune_trl.device import device, free_memory_bytes
 from anytune_trl.quote import Load, disk_bytes, memory_bytes, quote
 from anytune_trl.sample import choose
-from anytune_trl.shape import Shape
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from anytune.spec import TrainingSpec
-    from anytune_trl.render import Renderer
+    from anytune_huggingface.device import Device
+    from anytune_huggingface.text.render import Renderer
 
 __all__ = ["Plan", "plan"]
 
@@ -77,15 +79,23 @@ class Plan(Value):
         return found.model_copy(update={"basis": found.basis + about})
 
 
-def plan(spec: TrainingSpec, model: str, data: dict[str, Path]) -> Plan:
-    """Check a run as far as that goes without starting it."""
-    resolved = defaults.resolve(spec, device())
-    found = [*_machine(resolved), *_trackers(resolved)]
+def plan(spec: TrainingSpec, model: str, data: dict[str, Path], *, device: Device, here: bool = True) -> Plan:
+    """Check a run as far as that goes without starting it.
+
+    Args:
+        spec: The spec.
+        model: `starter`, a folder or a Hub id.
+        data: Data files by role.
+        device: What the run will compute with.
+        here: It will run on this machine, whose libraries, memory and disk are looked at.
+    """
+    resolved = defaults.resolve(spec, device)
+    found = [*_machine(resolved), *_trackers(resolved)] if here else []
     try:
-        folder = models.resolve(model, weights=False)
+        folder = folders.resolve(model, weights=False)
         shape = Shape.read(folder)
-        parameters = starter.PARAMETERS if model == starter.NAME else models.parameters(folder) or shape.parameters
-        context = models.context_length(folder)
+        parameters = starter.PARAMETERS if model == starter.NAME else folders.parameters(folder) or shape.parameters
+        context = folders.context_length(folder)
         limit = defaults.max_length(spec, context)
         if context is not None and limit > context:
             message = f"max_length={limit} is beyond the model's {context} positions."
@@ -96,12 +106,12 @@ def plan(spec: TrainingSpec, model: str, data: dict[str, Path]) -> Plan:
         code = "rows" if isinstance(error, DataError) else "model"
         return Plan(findings=(*found, *(told or (_error(code, error.message, error.fix),))), resolved=resolved)
     known = Plan(findings=(), resolved=resolved, counts=counts, rows=rows, max_length=limit, parameters=parameters, shape=shape)
-    return known.model_copy(update={"findings": (*found, *_room(known))})
+    return known.model_copy(update={"findings": (*found, *(_room(known) if here else ()))})
 
 
 def _rows(folder: Path, resolved: defaults.Resolved, data: dict[str, Path], limit: int, found: list[Finding]) -> tuple[Counts | None, int]:
     """Render the rows of each file, add what they tell to `found`, and give the training file's counts and rows."""
-    from anytune_trl.tokenizer import load  # noqa: PLC0415 - loads transformers
+    from anytune_huggingface.text.tokenizer import load  # noqa: PLC0415 - loads transformers
 
     _, renderer = load(folder)
     train, total = None, 0

@@ -14,8 +14,8 @@ from anytune import local
 from anytune.errors import ConfigError
 from anytune.paths import home, host
 from anytune.values import Quote, now
-from anytune_trl import tasks
-from anytune_trl.order import DataFile, TrainOrder
+from anytune_huggingface.compute import tasks
+from anytune_huggingface.order import DataFile, TrainOrder
 from anytune_trl.quote import memory_bytes, minutes, saving_bytes
 
 if TYPE_CHECKING:

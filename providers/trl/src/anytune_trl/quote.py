@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from anytune.values import Quote
-from anytune_trl.device import bf16_products, threads
+from anytune_huggingface.device import bf16_products, threads
 
 if TYPE_CHECKING:
+    from anytune_huggingface.models.shape import Shape
     from anytune_trl.defaults import Resolved
-    from anytune_trl.shape import Shape
 
 __all__ = ["Load", "activation_bytes", "disk_bytes", "memory_bytes", "minutes", "quote", "saving_bytes", "saving_s", "work"]
 

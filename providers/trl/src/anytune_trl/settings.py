@@ -1,16 +1,10 @@
-"""What the backend understands: the names of its settings, and help where a name is wrong."""
+"""What the backend understands: the names of its settings."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from anytune.settings import nearest
 from anytune.spec import DPO, SFT, LoRA
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-__all__ = ["SETTINGS", "nearest_option"]
+__all__ = ["SETTINGS"]
 
 _HOSTED_ONLY = {"type", "learning_rate_multiplier"}
 
@@ -20,9 +14,3 @@ SETTINGS = frozenset(
     | {f"adapter.{name}" for name in LoRA.model_fields if name != "type"}
 )
 """Every setting but OpenAI's multiplier of its own, unpublished base rate."""
-
-
-def nearest_option(name: str, known: Sequence[str]) -> str:
-    """Say which option may have been meant."""
-    guess = nearest(name, list(known))
-    return f"Did you mean `{guess}`?" if guess else f"Known: {', '.join(known)}."

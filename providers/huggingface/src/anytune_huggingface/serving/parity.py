@@ -7,13 +7,13 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from anytune.errors import DataError
-from anytune_trl.rows import Chat, Preference, Text, read
+from anytune_huggingface.text.rows import Chat, Preference, Text, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from anytune.data.files import Line
-    from anytune_trl.render import Renderer
+    from anytune_huggingface.text.render import Renderer
 
 __all__ = ["ROWS", "TOKENS", "Prompt", "beginning", "prompts", "row"]
 

@@ -12,14 +12,16 @@ from anytune import local
 from anytune.errors import NotFound
 from anytune.paths import home, host
 from anytune.values import ModelRef
-from anytune_trl import files, starter
-from anytune_trl.device import threads
-from anytune_trl.order import DataFile, TrainOrder
+from anytune_huggingface import files
+from anytune_huggingface.device import threads
+from anytune_huggingface.models import starter
+from anytune_huggingface.order import DataFile, TrainOrder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from anytune.backend import Order
+    from anytune_huggingface.compute.place import Program
 
 __all__ = ["absolute", "child_environment", "delete", "environment", "from_hub", "model", "other_host", "run_dir", "training"]
 
@@ -32,7 +34,7 @@ _ENV = {
     "DO_NOT_TRACK": "1",
     "PYTHONUNBUFFERED": "1",
 }
-"""TRL 1.16 sends telemetry unless told not to. GOMP_SPINCOUNT: waiting threads leave the cores to others. MALLOC_…: glibc keeps the
+"""Libraries send telemetry unless told not to. GOMP_SPINCOUNT: waiting threads leave the cores to others. MALLOC_…: glibc keeps the
 memory of a step for the next one instead of having the kernel clear it again, a tenth of the CPU time (both measured on 2026-11-22)."""
 
 _OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
@@ -72,7 +74,7 @@ def child_environment(*, offline: bool) -> dict[str, str]:
     return environment(_ENV | _OFFLINE if offline else _ENV)
 
 
-def training(order: Order) -> local.Task:
+def training(order: Order, program: Program) -> local.Task:
     """Write the order into its run folder, and make the task that carries it out."""
     data = {
         role: DataFile(path=files.path(order.files[role].id) if role in order.files else file.path, sha256=file.sha256)
@@ -93,7 +95,7 @@ def training(order: Order) -> local.Task:
     folder = run_dir(order.ref)
     told.write(folder)
     hub = from_hub(chosen)
-    passed = [*local.DEFAULT_ENV, *(("HF_TOKEN",) if hub else ())]
+    passed = [*local.DEFAULT_ENV, *program.passed_env, *(("HF_TOKEN",) if hub else ())]
     for tracker in order.spec.method.report_to or ():
         passed += _TRACKERS.get(tracker, ())
     budget = order.spec.budget
@@ -101,8 +103,8 @@ def training(order: Order) -> local.Task:
         id=order.ref,
         sequence=order.sequence,
         name=order.name,
-        argv=(sys.executable, "-P", "-m", "anytune_trl.train", str(folder)),
-        env=child_environment(offline=not (hub or order.spec.method.report_to)),
+        argv=(sys.executable, "-P", "-m", program.module, str(folder)),
+        env=child_environment(offline=not (hub or order.spec.method.report_to)) | program.environment,
         passed_env=tuple(passed),
         run_dir=folder,
         budget_minutes=budget.max_hours * 60 if budget and budget.max_hours else None,

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from anytune.errors import ConfigError
-from anytune_trl.render import Renderer
+from anytune_huggingface.text.render import Renderer
 
 if TYPE_CHECKING:
     from pathlib import Path

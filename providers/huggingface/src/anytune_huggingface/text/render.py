@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from anytune.values import Finding
-    from anytune_trl.rows import Chat, Preference, Text
+    from anytune_huggingface.text.rows import Chat, Preference, Text
 
 __all__ = ["IGNORED", "Pair", "Renderer", "Sample"]
 

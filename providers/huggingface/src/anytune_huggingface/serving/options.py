@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from anytune.errors import ConfigError
 from anytune.local import Served, ServeSettings
-from anytune_trl import adapters, models, starter
-from anytune_trl.device import free_memory_bytes, nvidia
-from anytune_trl.settings import nearest_option
+from anytune.settings import nearest
+from anytune_huggingface.device import free_memory_bytes, nvidia
+from anytune_huggingface.models import adapters, folders, starter
 
 if TYPE_CHECKING:
     from anytune.backend import DeployOrder
@@ -48,7 +48,7 @@ def settings(order: DeployOrder) -> ServeSettings:
     options = order.options
     for name in options:
         if name not in _OPTIONS:
-            raise ConfigError(f"Unknown option `{name}` of a local deployment.", fix=nearest_option(name, _OPTIONS))
+            raise ConfigError(f"Unknown option `{name}` of a local deployment.", fix=_meant(name))
     folder = _folder(order.model)
     parity = _parity(order.model, folder)
     crew = {name: _adapter(model, folder) for name, model in order.adapters.items()}
@@ -80,8 +80,13 @@ def settings(order: DeployOrder) -> ServeSettings:
     batching = bool(options.get("continuous_batching", True))
     pages = max(_FEWEST_PAGES, _pages(folder) // (1 + len(crew))) if batching else 0
     named = [word for name, path in crew.items() for word in (name, str(path))]
-    argv = (sys.executable, "-P", "-m", "anytune_trl.engine", str(folder), "{port}", str(pages), order.name, *named)
+    argv = (sys.executable, "-P", "-m", "anytune_huggingface.serving.engine", str(folder), "{port}", str(pages), order.name, *named)
     return ServeSettings(engine=argv, engine_model=order.name, **common)
+
+
+def _meant(name: str) -> str:
+    guess = nearest(name, list(_OPTIONS))
+    return f"Did you mean `{guess}`?" if guess else f"Known: {', '.join(_OPTIONS)}."
 
 
 def _folder(ref: ModelRef) -> Path:
@@ -93,7 +98,7 @@ def _folder(ref: ModelRef) -> Path:
     if named.is_dir() and adapters.is_adapter(named):  # merging loads torch: the engine's process does it
         adapters.verify(named)
         return named.resolve()
-    return models.resolve(model)
+    return folders.resolve(model)
 
 
 def _adapter(ref: ModelRef, base: Path) -> Path:
@@ -108,7 +113,7 @@ def _adapter(ref: ModelRef, base: Path) -> Path:
     adapters.verify(folder)
     of = adapters.base_of(folder)
     place = starter.folder() if of == starter.NAME else Path(of)
-    if (place if place.is_absolute() else models.resolve(of, weights=False, local_only=True)).resolve() != base.resolve():
+    if (place if place.is_absolute() else folders.resolve(of, weights=False, local_only=True)).resolve() != base.resolve():
         raise ConfigError(f"{ref.id} is an adapter of {of}, not of {base}.", fix="Deploy it with its own base, or alone.")
     if adapters.rank(folder) is None:
         raise ConfigError(f"{folder} is no LoRA adapter: it cannot share an engine.", fix="Deploy it alone.")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from anytune.errors import ConfigError
 from anytune.paths import home
-from anytune_trl.cache import once
+from anytune_huggingface.models.cache import once
 
 __all__ = ["NAME", "PARAMETERS", "ensure", "ensure_tokenizer", "folder", "package_file"]
 

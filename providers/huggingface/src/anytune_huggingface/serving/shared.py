@@ -20,12 +20,12 @@ from transformers.cli.serving.systemone import SystemOneHandler
 from transformers.cli.serving.transcription import TranscriptionHandler
 from transformers.cli.serving.utils import GenerationState
 
-from anytune_trl import adapters
-from anytune_trl.asked import Chat, Completion, Responses, refused
-from anytune_trl.decoding import Batch
-from anytune_trl.render import Renderer
-from anytune_trl.save import SAFE, generation
-from anytune_trl.tokenizer import load
+from anytune_huggingface.models import adapters
+from anytune_huggingface.serving.asked import Chat, Completion, Responses, refused
+from anytune_huggingface.serving.decoding import Batch
+from anytune_huggingface.serving.proof import SAFE, generation
+from anytune_huggingface.text.render import Renderer
+from anytune_huggingface.text.tokenizer import load
 
 if TYPE_CHECKING:
     from pathlib import Path

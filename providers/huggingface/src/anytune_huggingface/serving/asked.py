@@ -12,7 +12,7 @@ from transformers.cli.serving.completion import CompletionHandler
 from transformers.cli.serving.response import ResponseHandler
 from transformers.cli.serving.utils import BaseHandler
 
-from anytune_trl.decoding import way
+from anytune_huggingface.serving.decoding import way
 
 if TYPE_CHECKING:
     from fastapi import Request

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anytune.errors import ConfigError
-from anytune_trl import adapters, starter
+from anytune_huggingface.models import adapters, starter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

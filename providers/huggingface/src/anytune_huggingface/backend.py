@@ -1,0 +1,144 @@
+"""A backend whose training program runs on a place of the user's choice. What is trained, and how, its subclasses say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from anytune.backend import Ability, Backend, Capabilities
+from anytune_huggingface.compute.choice import chosen
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from anytune.backend import DeployOrder, Found, LocalFile, Order, RemoteDeployment, RemoteFile, RemoteJob
+    from anytune.spec import TrainingSpec
+    from anytune.values import Checkpoint, Event, Metric, ModelRef, Snapshot
+    from anytune_huggingface.compute.place import Program
+
+__all__ = ["ComputeBackend"]
+
+
+class ComputeBackend(Backend):
+    """Runs `program` on a place, and leaves the job's life to the place.
+
+    Attributes:
+        program: What trains.
+        methods: Types of methods that it trains.
+        adapters: Types of adapters that it trains.
+        settings: Dotted names of the settings that it knows.
+        abilities: What it can do wherever it runs.
+        abilities_here: What it can do on this machine only.
+
+    Args:
+        compute: Where: `local`, `hf_jobs:FLAVOR`, `spaces:FLAVOR`, or a mapping with `type` and the place's settings.
+
+    Raises:
+        ConfigError: There is no such place, or a setting of it is wrong.
+    """
+
+    program: ClassVar[Program]
+    methods: ClassVar[frozenset[str]]
+    adapters: ClassVar[frozenset[str]]
+    settings: ClassVar[frozenset[str]]
+    abilities: ClassVar[frozenset[Ability]] = frozenset()
+    abilities_here: ClassVar[frozenset[Ability]] = frozenset()
+
+    def __init__(self, *, compute: str | Mapping[str, Any] = "local") -> None:
+        """Choose where to compute; nothing is loaded, sent or started."""
+        self.compute = chosen(compute)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can do on its place."""
+        place = self.compute.place
+        return Capabilities(
+            methods=self.methods,
+            adapters=self.adapters,
+            settings=self.settings,
+            abilities=self.abilities | place.abilities | (self.abilities_here if place.local else frozenset()),
+            tag=place.tag,
+            settle_s=place.settle_s,
+            local=place.local,
+            keeps_ttl=place.keeps_ttl,
+        )
+
+    @property
+    def account(self) -> str:
+        """Whose jobs these are: this machine's, or those of an account of the Hub."""
+        return self.compute.account
+
+    def resolved(self, spec: TrainingSpec) -> dict[str, Any]:
+        """Give every setting as the program will take it."""
+        raise NotImplementedError
+
+    def upload(self, file: LocalFile) -> RemoteFile:
+        """Bring a data file to where the job reads it."""
+        return self.compute.upload(file)
+
+    def find_file(self, sha256: str) -> RemoteFile | None:
+        """Look for a data file there."""
+        return self.compute.find_file(sha256)
+
+    def submit(self, order: Order) -> RemoteJob:
+        """Make one job that runs the program."""
+        return self.compute.submit(order, self.program, self.resolved(order.spec))
+
+    def find(self, order: Order) -> Found:
+        """Look for the jobs of an order."""
+        return self.compute.find(order)
+
+    def list_jobs(self, limit: int = 100) -> list[RemoteJob]:
+        """List the account's jobs, where the place can."""
+        if "list_jobs" not in self.capabilities.abilities:
+            return super().list_jobs(limit)
+        return self.compute.list_jobs(limit)
+
+    def poll(self, job_id: str) -> Snapshot:
+        """Observe a job once."""
+        return self.compute.poll(job_id)
+
+    def cancel(self, job_id: str) -> None:
+        """Ask for the end of a job."""
+        self.compute.cancel(job_id)
+
+    def pause(self, job_id: str) -> None:
+        """Ask for a checkpoint and a stop."""
+        self.compute.pause(job_id)
+
+    def resume(self, job_id: str) -> None:
+        """Go on from the last good checkpoint."""
+        self.compute.resume(job_id)
+
+    def events(self, job_id: str, after: str | None = None) -> list[Event]:
+        """Give what the program said."""
+        return self.compute.events(job_id, after)
+
+    def metrics(self, job_id: str, after: int | None = None) -> list[Metric]:
+        """Give the numbers of each logged step."""
+        return self.compute.metrics(job_id, after)
+
+    def checkpoints(self, job_id: str) -> list[Checkpoint]:
+        """Give the finished checkpoints."""
+        return self.compute.checkpoints(job_id)
+
+    def delete_model(self, model: ModelRef) -> None:
+        """Delete what a run produced."""
+        self.compute.delete_model(model)
+
+    def deploy(self, order: DeployOrder) -> RemoteDeployment:
+        """Start a host."""
+        return self.compute.deploy(order)
+
+    def poll_deployment(self, deployment_id: str) -> RemoteDeployment:
+        """Observe a host once."""
+        return self.compute.poll_deployment(deployment_id)
+
+    def undeploy(self, deployment_id: str) -> None:
+        """Ask for the end of a host."""
+        self.compute.undeploy(deployment_id)
+
+    def list_deployments(self) -> list[RemoteDeployment]:
+        """List the hosts that carry anytune's mark, where the place can."""
+        if "list_deployments" not in self.capabilities.abilities:
+            return super().list_deployments()
+        return self.compute.list_deployments()

@@ -1,0 +1,1 @@
+"""Places where a training program runs: this machine's agent, Hugging Face Jobs, a private Space."""

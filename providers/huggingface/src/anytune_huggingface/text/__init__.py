@@ -1,0 +1,1 @@
+"""From rows of the data to the text and tokens that a model sees."""
