@@ -33,9 +33,18 @@ class Rehearsal(MemoryBackend):
     name = "trl"
 
 
+class AutoTrainRehearsal(MemoryBackend):
+    """What `autotrain` is meanwhile."""
+
+    name = "autotrain"
+
+
+REHEARSED = {"trl": Rehearsal, "autotrain": AutoTrainRehearsal}
+
+
 @pytest.fixture
 def rehearsed(tmp_path, monkeypatch):
-    """Stand in an empty folder with a home of its own; `trl` trains nothing, and nobody waits long."""
+    """Stand in an empty folder with a home of its own; `trl` and `autotrain` train nothing, and nobody waits long."""
     for name in ("ANYTUNE_LEDGER", "ANYTUNE_CONFIG"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("ANYTUNE_HOME", str(tmp_path / "home"))
@@ -43,7 +52,7 @@ def rehearsed(tmp_path, monkeypatch):
     monkeypatch.setattr("anytune.observe._FIRST_S", 0.01)
     monkeypatch.setattr("anytune.observe._LONGEST_S", 0.01)
     load = plugins.load
-    monkeypatch.setattr(plugins, "load", lambda name: Rehearsal if name == "trl" else load(name))
+    monkeypatch.setattr(plugins, "load", lambda name: REHEARSED[name] if name in REHEARSED else load(name))
 
 
 @pytest.fixture
