@@ -19,6 +19,7 @@ _HOMES = {
     "Engine": "anytune.testing.engine",
     "Fault": "anytune.testing.faults",
     "Faults": "anytune.testing.faults",
+    "HubSimulator": "anytune.testing.simulators.hub",
     "Life": "anytune.testing.life",
     "MemoryBackend": "anytune.testing.memory",
     "OpenAISimulator": "anytune.testing.simulators.openai",
@@ -34,6 +35,7 @@ __all__ = [
     "Engine",
     "Fault",
     "Faults",
+    "HubSimulator",
     "Life",
     "MemoryBackend",
     "OpenAISimulator",
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
     from anytune.testing.memory import DurableMemoryBackend, MemoryBackend
     from anytune.testing.simulators.azure import AzureSimulator
     from anytune.testing.simulators.faults import WireFault, WireFaults
+    from anytune.testing.simulators.hub import HubSimulator
     from anytune.testing.simulators.openai import OpenAISimulator
 
 

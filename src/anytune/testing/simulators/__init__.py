@@ -1,1 +1,1 @@
-"""Providers that cannot be reached from a test, simulated over real HTTP on loopback: OpenAI, Azure's data plane and its control plane."""
+"""Providers that cannot be reached from a test, simulated over real HTTP on loopback: OpenAI, Azure's two planes, the Hugging Face Hub."""

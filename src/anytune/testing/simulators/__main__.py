@@ -11,20 +11,23 @@ import typer
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
+from anytune.testing.simulators.base import TuningSimulator
 from anytune.testing.simulators.faults import WireFaults
 
 if TYPE_CHECKING:
-    from anytune.testing.simulators.base import TuningSimulator
     from anytune.testing.simulators.dialect import Profile
+    from anytune.testing.simulators.hub import HubSimulator
+    from anytune.testing.simulators.service import Service
 
 __all__ = ["main"]
 
 
 def main(
-    provider: Annotated[Literal["openai", "azure"], typer.Argument(help="Which provider.")],
+    provider: Annotated[Literal["openai", "azure", "hub"], typer.Argument(help="Which provider; hub: Hugging Face.")],
     port: Annotated[int, typer.Option(help="Port on loopback; 0 takes a free one.")] = 0,
     profile: Annotated[
-        Literal["spec", "as_observed"], typer.Option(help="As the published description has it, or as live replies are.")
+        Literal["spec", "as_observed"],
+        typer.Option(help="As the published description has it, or as live replies are; hub: spec only."),
     ] = "spec",
     faults: Annotated[Path | None, typer.Option(help="What goes wrong: a YAML file with the fields of `WireFaults`.", exists=True)] = None,
 ) -> None:
@@ -38,12 +41,22 @@ def main(
         raise typer.BadParameter(str(error)) from None
     with started as simulator:
         _checked(simulator)
-        typer.echo(f"base_url  {simulator.base_url}\napi_key   {simulator.api_key}")
-        for name, value in simulator.told().items():
+        told, variables = _of_tuning(simulator) if isinstance(simulator, TuningSimulator) else _of_hub(simulator)
+        for name, value in told.items():
             typer.echo(f"{name:<9} {value}")
-        for name, value in _variables(simulator).items():
+        for name, value in variables.items():
             typer.echo(f"export {name}={value}")
         stop.wait()
+
+
+def _of_tuning(simulator: TuningSimulator) -> tuple[dict[str, str], dict[str, str]]:
+    """Give what is said of a provider of fine-tuning, and what to export."""
+    return {"base_url": simulator.base_url, "api_key": simulator.api_key, **simulator.told()}, _variables(simulator)
+
+
+def _of_hub(simulator: HubSimulator) -> tuple[dict[str, str], dict[str, str]]:
+    """Give what is said of the Hub, and what to export."""
+    return {"endpoint": simulator.url, "token": simulator.token, "user": simulator.user}, simulator.environment()
 
 
 def _variables(simulator: TuningSimulator) -> dict[str, str]:
@@ -63,9 +76,15 @@ def _variables(simulator: TuningSimulator) -> dict[str, str]:
     }
 
 
-def _started(provider: str, profile: Profile, faults: WireFaults, port: int) -> TuningSimulator:
+def _started(provider: str, profile: Profile, faults: WireFaults, port: int) -> TuningSimulator | HubSimulator:
+    if provider == "hub":
+        from anytune.testing.simulators.hub import HubSimulator  # noqa: PLC0415 - only the one that is asked for
+
+        if profile != "spec":
+            raise ValueError("The hub has one profile, spec.")
+        return HubSimulator(faults=faults, port=port)
     if provider == "azure":
-        from anytune.testing.simulators.azure import AzureSimulator  # noqa: PLC0415 - only the one that is asked for
+        from anytune.testing.simulators.azure import AzureSimulator  # noqa: PLC0415 - the same
 
         return AzureSimulator(profile=profile, faults=faults, port=port)
     from anytune.testing.simulators.openai import OpenAISimulator  # noqa: PLC0415 - the same
@@ -73,7 +92,7 @@ def _started(provider: str, profile: Profile, faults: WireFaults, port: int) -> 
     return OpenAISimulator(profile=profile, faults=faults, port=port)
 
 
-def _checked(simulator: TuningSimulator) -> None:
+def _checked(simulator: Service) -> None:
     """Refuse faults of requests that no client can make here: they would never happen, and a test of them would pass."""
     known = sorted({f"{method} {template}" for methods, template, _ in simulator.routes for method in methods.split("|")} | {"*"})
     for fault in simulator.faults.calls:

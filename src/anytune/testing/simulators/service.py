@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import re
 import socket
 import threading
 import time
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn, Self
 
 from pydantic import TypeAdapter
 from werkzeug.exceptions import HTTPException
-from werkzeug.routing import Map, Rule
+from werkzeug.routing import BaseConverter, Map, Rule
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
@@ -27,6 +28,8 @@ __all__ = ["Asked", "Reply", "Service", "json_of"]
 _LATE = "anytune.late"
 """In the environ of a request that takes effect later, which needs its files until then."""
 
+_PLACE = re.compile(r"\{(\w+)(?::(\w+))?\}")
+
 _PAGE = b"<!doctype html><title>Sign in</title><p>Your network asks for a password."
 
 
@@ -38,7 +41,7 @@ class Asked(NamedTuple):
         path: As it was asked for, without the query.
         route: The route's template, as `WireFault.on` names it: `POST /fine_tuning/jobs`.
         query: The query's parameters; of several with one name the first.
-        json: The body, where it was JSON.
+        json: The body, where it was JSON; without secrets.
         headers: Lower-case names; without the credential.
         status: What was answered; 0 where the connection was closed instead.
     """
@@ -73,10 +76,12 @@ class Service:
 
     Attributes:
         routes: `(methods, template, name of the method that answers)`; in templates `{id}` is a part of the path, `{id:path}` several.
+        converters: What else the places of templates stand for, by their name: `{repo}` is what the converter `repo` takes.
         prefix: What stands before every template.
     """
 
     routes: ClassVar[tuple[tuple[str, str, str], ...]] = ()
+    converters: ClassVar[Mapping[str, type[BaseConverter]]] = {}
     prefix: ClassVar[str] = ""
 
     def __init__(
@@ -89,7 +94,7 @@ class Service:
         self.lock = threading.RLock()
         self._counts: Counter[str] = Counter()
         self._numbers = itertools.count(1)
-        self._map = Map([self._rule(*route) for route in self.routes], strict_slashes=False)
+        self._map = Map([self._rule(*route) for route in self.routes], strict_slashes=False, converters=self.converters)
         self._late: list[tuple[threading.Timer, Request]] = []
         self._closed = False
         self._server = make_server("127.0.0.1", port, self._application, threaded=True, request_handler=_Quiet)
@@ -167,12 +172,17 @@ class Service:
         """Give the headers that every reply has."""
         return {"x-request-id": f"req_{next(self._numbers):012d}"}
 
-    @staticmethod
-    def _rule(methods: str, template: str, endpoint: str) -> Rule:
-        rule = template.replace("{", "<").replace("}", ">")
-        for name in ("id", "name", "step"):
-            rule = rule.replace(f"<{name}:path>", f"<path:{name}>")
-        return Rule(rule, methods=methods.split("|"), endpoint=(endpoint, template))
+    def noted(self, request: Request) -> Any:
+        """Give what `requests` keeps of a body; a provider that is sent secrets leaves them out."""
+        return json_of(request)
+
+    @classmethod
+    def _rule(cls, methods: str, template: str, endpoint: str) -> Rule:
+        def place(found: re.Match[str]) -> str:
+            name, kind = found.groups()
+            return f"<{kind or (name if name in cls.converters else 'default')}:{name}>"
+
+        return Rule(_PLACE.sub(place, template), methods=methods.split("|"), endpoint=(endpoint, template))
 
     def _application(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         request = Request(environ)
@@ -196,7 +206,7 @@ class Service:
         with self.lock:
             fault = self.faults.of(route, self._counts[route])
             self._counts[route] += 1
-        asked = Asked(request.method, request.path, route, request.args.to_dict(), json_of(request), _headers(request), 0)
+        asked = Asked(request.method, request.path, route, request.args.to_dict(), self.noted(request), _headers(request), 0)
 
         def work() -> Reply:
             return self.guard(request) or (self.missing(request) if endpoint is None else self.handled(endpoint, request, values))
