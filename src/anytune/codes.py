@@ -44,6 +44,7 @@ CODES: Mapping[str, Code] = {
     "mixed-rows": Code("file", "error", "Rows of several kinds stand in one file."),
     "read-as": Code("file", "info", "The file was read as another format; or which columns keep it from being read."),
     "lossy-read": Code("file", "warning", "Reading the format leaves something out."),
+    "rewritten": Code("file", "info", "Columns of another tool were written into a file of anytune's own rows."),
     "more-findings": Code("file", "info", "There are more findings of a kind than are listed one by one."),
     "not-checked": Code("file", "info", "A check was left out: asked for, or because a library is missing."),
     "sampled": Code("file", "info", "A check looked at a sample of the rows."),
@@ -133,6 +134,9 @@ CODES: Mapping[str, Code] = {
     "model-gone": Code("host", "error", "The model, and what is tuned on it, has stopped answering."),
     "model-closing": Code("host", "warning", "The model, and what is tuned on it, stops answering on a day."),
     "customers-only": Code("host", "warning", "Only some accounts may still create jobs."),
+    "left-out": Code("host", "warning", "A word of another tool's config is left out."),
+    "differs": Code("host", "info", "Something is done otherwise than the tool does whose config or words these are."),
+    "token-in-clear": Code("host", "warning", "A config holds a token in clear. It was not read."),
     "others-could": Code("host", "info", "Which other backends could take the same spec."),
     # run
     "over-budget": Code("run", "error", "The quote is over the budget."),

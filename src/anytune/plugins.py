@@ -15,7 +15,7 @@ __all__ = ["GROUP", "advice", "installed", "load"]
 
 GROUP = "anytune.backends"
 
-_EXTRAS = frozenset({"azure", "openai", "trl"})
+_EXTRAS = frozenset({"autotrain", "azure", "openai", "trl"})
 """Backends of our own that `pip install "anytune[NAME]"` brings."""
 
 

@@ -6,6 +6,8 @@ backend = "trl"
 compute = "local"
 ```
 
+`trl@hf_jobs:a10g-small` is a backend, or a profile, with the place where it computes: the same as a profile with that `compute`.
+
 The file is `anytune.toml` in the working folder or the nearest folder above it, or the one that `ANYTUNE_CONFIG` names. Secrets do not
 belong into it: `"$NAME"` as a value takes the environment variable NAME.
 """
@@ -25,14 +27,15 @@ from anytune.settings import nearest
 if TYPE_CHECKING:
     from anytune.backend import Backend
 
-__all__ = ["config_file", "configured", "profiles"]
+__all__ = ["backend_of", "config_file", "configured", "profiles"]
 
 
 def configured(word: str | Backend, **options: Any) -> Backend:
     """Give the backend that a word names, set up from its profile, then from `options`.
 
     Args:
-        word: A profile, an installed backend's name, or a backend that is set up already (`options` must be empty then).
+        word: A profile, an installed backend's name, either with the place to compute at (`trl@local`), or a backend that is set up
+            already (`options` must be empty then).
         options: Arguments of the backend's constructor.
 
     Raises:
@@ -43,16 +46,35 @@ def configured(word: str | Backend, **options: Any) -> Backend:
         if options:
             raise ConfigError("Options were given beside a backend that is set up already.", fix="Give them to its constructor.")
         return word
-    profile = profiles().get(word, {})
-    settings = {key: _from_environment(word, key, value) for key, value in profile.items() if key != "backend"} | options
-    cls = plugins.load(profile.get("backend", word))
+    own = profiles()
+    name, place = _placed(word, own)
+    profile = own.get(name, {})
+    settings = {key: _from_environment(name, key, value) for key, value in profile.items() if key != "backend"} | place | options
+    cls = plugins.load(profile.get("backend", name))
     known = list(inspect.signature(cls).parameters)
     for key in settings:
         if key not in known:
+            if key in place:
+                raise ConfigError(f"Backend {cls.name!r} cannot be told where to compute.", fix=f"Say {name!r}.", backend=cls.name)
             guess = nearest(key, known)
             fix = f"Did you mean `{guess}`?" if guess else f"It has: {', '.join(known) or 'none'}."
             raise ConfigError(f"Backend {cls.name!r} has no option `{key}`.", fix=fix, backend=cls.name)
     return cls(**settings)
+
+
+def backend_of(word: str) -> str:
+    """Give the name of the backend that a word leads to, installed or not: a profile's, or what stands before `@`.
+
+    Raises:
+        ConfigError: The file of profiles is wrong, or nothing stands beside the `@`.
+
+    Example:
+        >>> backend_of("trl@hf_jobs:a10g-small")
+        'trl'
+    """
+    own = profiles()
+    name, _ = _placed(word, own)
+    return str(own.get(name, {}).get("backend", name))
 
 
 def profiles() -> dict[str, dict[str, Any]]:
@@ -84,6 +106,16 @@ def config_file() -> Path | None:
         return Path(named)
     here = Path.cwd()
     return next((path for folder in (here, *here.parents) if (path := folder / "anytune.toml").is_file()), None)
+
+
+def _placed(word: str, own: dict[str, dict[str, Any]]) -> tuple[str, dict[str, str]]:
+    """Split `NAME@COMPUTE`; a profile may bear such a name itself."""
+    if word in own or "@" not in word:
+        return word, {}
+    name, _, compute = word.partition("@")
+    if not name or not compute:
+        raise ConfigError(f"{word!r} names no backend and place.", fix="Write BACKEND@COMPUTE, such as trl@hf_jobs:a10g-small.")
+    return name, {"compute": compute}
 
 
 def _from_environment(profile: str, key: str, value: Any) -> Any:

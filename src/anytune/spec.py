@@ -204,8 +204,9 @@ def outcome(spec: TrainingSpec, *, model: str, data: dict[str, str]) -> dict[str
     if spec.adapter is not None:
         adapter = {name: getattr(spec.adapter, name) for name in spec.adapter.model_fields_set if getattr(spec.adapter, name) is not None}
         found["adapter"] = {"type": spec.adapter.type} | adapter
-    if spec.options:
-        found["options"] = spec.options
+    options = {of: {name: value for name, value in own.items() if value is not None} for of, own in spec.options.items()}
+    if any(options.values()):
+        found["options"] = {of: own for of, own in options.items() if own}
     plain: dict[str, Any] = json.loads(json.dumps(found, sort_keys=True))
     return plain
 

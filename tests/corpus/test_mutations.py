@@ -88,7 +88,7 @@ def test_a_check_has_words_for_whatever_comes(seed, tmp_path):
     rows = [spoilt(dice) for _ in range(40)]
     path = tmp_path / "rows.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    report = check(path, dice.choice([None, "sft", "dpo", "kto", "rft"]))
+    report = check(path, dice.choice([None, "sft", "dpo", "orpo", "reward", "clm", "kto", "rft"]))
     assert report.rows == len(rows)
     assert all(finding.message and (finding.fix or finding.severity == "info") for finding in report.findings)
     assert stats(path).rows == len(rows)

@@ -62,10 +62,10 @@ def test_the_spec_page_names_every_setting():
 
 
 def test_the_spec_page_names_every_alias():
-    from anytune.spec import DPO, RFT, SFT, Budget, Full, LoRA, QLoRA
+    from anytune.spec import CLM, DPO, ORPO, RFT, SFT, Budget, Full, LoRA, QLoRA, Reward
 
     page = (REFERENCE / "spec.md").read_text()
-    aliases = {alias for part in (TrainingSpec, SFT, DPO, RFT, LoRA, QLoRA, Full, Budget) for alias in part.aliases}
+    aliases = {alias for part in (TrainingSpec, SFT, DPO, ORPO, Reward, CLM, RFT, LoRA, QLoRA, Full, Budget) for alias in part.aliases}
     assert sorted(alias for alias in aliases if f"`{alias}`" not in page) == []
 
 

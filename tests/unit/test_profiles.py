@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from anytune import profiles
+from anytune import plugins, profiles
 from anytune.errors import BackendMissing, ConfigError
+from anytune.runtime import Runtime
+from anytune.spec import TrainingSpec
 from anytune.testing.memory import MemoryBackend
 
 if TYPE_CHECKING:
@@ -94,3 +96,69 @@ def test_a_backend_that_is_set_up_is_taken_as_it_is() -> None:
     assert profiles.configured(backend) is backend
     with pytest.raises(ConfigError):
         profiles.configured(backend, account="other")
+
+
+class Placed(MemoryBackend):
+    """A backend that can be told where to compute."""
+
+    name = "trl"
+
+    def __init__(self, *, compute: str = "local", account: str = "acme") -> None:
+        super().__init__(account=account)
+        self.compute = compute
+
+
+@pytest.fixture
+def placed(monkeypatch: pytest.MonkeyPatch) -> None:
+    load = plugins.load
+    monkeypatch.setattr(plugins, "load", lambda name: Placed if name == "trl" else load(name))
+
+
+@pytest.mark.parametrize("word", ["trl@local", "trl@hf_jobs:a10g-small", "trl@spaces:t4-small"])
+def test_a_word_may_say_where_a_backend_computes(word: str, placed: None) -> None:
+    found = profiles.configured(word)
+    assert isinstance(found, Placed)
+    assert found.compute == word.partition("@")[2]
+    assert profiles.backend_of(word) == "trl"
+
+
+def test_a_profile_may_be_told_another_place(folder: Path, placed: None) -> None:
+    write(folder, '[profiles.lab]\nbackend = "trl"\ncompute = "local"\naccount = "lab"\n')
+    found = profiles.configured("lab@hf_jobs:l4x1")
+    assert isinstance(found, Placed)
+    assert (found.compute, found.account) == ("hf_jobs:l4x1", "lab")
+    assert profiles.backend_of("lab@hf_jobs:l4x1") == "trl"
+
+
+def test_a_profile_of_just_that_name_comes_first(folder: Path, placed: None) -> None:
+    write(folder, '[profiles."trl@lab"]\nbackend = "memory"\naccount = "lab"\n')
+    assert profiles.configured("trl@lab").account == "lab"
+    assert profiles.backend_of("trl@lab") == "memory"
+
+
+def test_a_backend_that_computes_in_one_place_refuses_another() -> None:
+    with pytest.raises(ConfigError, match="cannot be told where to compute") as caught:
+        profiles.configured("memory@hf_jobs:l4x1")
+    assert caught.value.fix == "Say 'memory'."
+
+
+@pytest.mark.parametrize("word", ["trl@", "@local", "@"])
+def test_half_a_word_is_refused(word: str) -> None:
+    with pytest.raises(ConfigError, match="names no backend and place"):
+        profiles.configured(word)
+
+
+def test_an_unknown_backend_with_a_place_is_named_without_it() -> None:
+    with pytest.raises(BackendMissing, match="'memori'"):
+        profiles.configured("memori@local")
+
+
+def test_a_model_is_found_by_the_backends_name(placed: None) -> None:
+    spec = TrainingSpec(backend="trl@local", model={"trl": "starter", "openai": "gpt"}, train="rows.jsonl")
+    assert spec.model_for(spec.backend, profiles.configured(spec.backend).name) == "starter"
+
+
+def test_a_runtime_gives_one_backend_for_each_place(placed: None) -> None:
+    context = Runtime()
+    assert context.backend("trl@local") is context.backend("trl@local")
+    assert context.backend("trl@local") is not context.backend("trl@hf_jobs:l4x1")

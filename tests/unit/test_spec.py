@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anytune.errors import ConfigError
-from anytune.spec import DPO, RFT, SFT, Full, LoRA, QLoRA, TrainingSpec, json_schema, spec_hash
+from anytune.spec import CLM, DPO, ORPO, RFT, SFT, Full, LoRA, QLoRA, Reward, TrainingSpec, json_schema, spec_hash
 
 SAME = {
     "type": "string_check",
@@ -246,11 +246,35 @@ def test_the_schema_refuses_what_the_spec_refuses(wrong):
         jsonschema.Draft202012Validator(json_schema()).validate(raw)
 
 
+def test_options_are_named_by_their_backend_and_word():
+    given = spec(options={"autotrain": {"optimizer": "adafactor", "padding": None}, "trl": {"a": [1, {"b": 2}]}})
+    assert given.settings() == {"options.autotrain.optimizer": "adafactor", "options.trl.a": [1, {"b": 2}]}
+
+
+@pytest.mark.parametrize("options", [{"autotrain": "adafactor"}, {"autotrain": {"when": Path("x")}}, ["autotrain"]])
+def test_options_are_what_a_file_can_hold(options):
+    with pytest.raises(ConfigError, match="options"):
+        spec(options=options)
+
+
+@pytest.mark.parametrize(("word", "kind"), [("orpo", ORPO), ("reward", Reward), ("clm", CLM)])
+def test_every_method_has_its_word(word, kind):
+    made = spec(method=word)
+    assert isinstance(made.method, kind)
+    jsonschema.Draft202012Validator(json_schema()).validate({**EXAMPLES["least"], "method": word})
+    jsonschema.Draft202012Validator(json_schema()).validate({**EXAMPLES["least"], "method": {"type": word, "max_length": 512}})
+
+
+def test_a_reward_model_has_no_beta():
+    with pytest.raises(ConfigError, match="beta"):
+        spec(method={"type": "reward", "beta": 0.1})
+
+
 def test_the_schema_describes_every_setting():
     schema = json_schema()
     parts = {"spec": schema, **schema["$defs"]}
     undescribed = [
-        f"{part}.{name}" for part, body in parts.items() for name, field in body["properties"].items() if "description" not in field
+        f"{part}.{name}" for part, body in parts.items() for name, field in body.get("properties", {}).items() if "description" not in field
     ]
     assert [name for name in undescribed if not name.endswith(".type")] == []
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from anytune.spec import DPO, RFT, SFT, Budget, LoRA, QLoRA, TrainingSpec, spec_hash
+from anytune.spec import CLM, DPO, ORPO, RFT, SFT, Budget, LoRA, QLoRA, Reward, TrainingSpec, spec_hash
 
 DATA = {"train": "a" * 64}
 BOTH = {"train": "a" * 64, "validation": "b" * 64}
@@ -57,6 +57,9 @@ def test_the_hash_of_an_earlier_release_comes_out_again(release, frozen, fields)
         {"name": "another"},
         {"strict": True},
         {"backend": "profile-of-trl"},
+        {"options": {}},
+        {"options": {"autotrain": {}}},
+        {"options": {"autotrain": {"optimizer": None}}},
     ],
 )
 def test_what_does_not_change_the_outcome_does_not_change_the_hash(fields):
@@ -81,10 +84,21 @@ def test_another_grader_is_another_run():
         {"model": "another"},
         {"data": {"train": "c" * 64}},
         {"data": BOTH},
+        {"method": ORPO()},
+        {"method": Reward()},
+        {"method": CLM()},
+        {"options": {"autotrain": {"optimizer": "adafactor"}}},
     ],
 )
 def test_what_changes_the_outcome_changes_the_hash(fields):
     assert digest(**fields) != digest()
+
+
+def test_options_count_by_their_backend_word_and_value_in_any_order():
+    first = digest(options={"autotrain": {"optimizer": "adafactor", "padding": "left"}})
+    assert digest(options={"trl": {}, "autotrain": {"padding": "left", "optimizer": "adafactor"}}) == first
+    assert digest(options={"trl": {"padding": "left", "optimizer": "adafactor"}}) != first
+    assert digest(options={"autotrain": {"optimizer": "adafactor", "padding": "right"}}) != first
 
 
 def test_a_default_that_a_later_release_adds_changes_no_hash():

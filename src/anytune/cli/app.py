@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from anytune.cli import backends, chat, data, deployments, doctor, gc, jobs, quickstart, run, schema, serve
+from anytune.cli import autotrain, backends, chat, data, deployments, doctor, gc, jobs, push, quickstart, run, schema, serve
 from anytune.cli.show import result
 
 __all__ = ["app"]
@@ -22,12 +22,14 @@ app.command("run")(run.run)
 app.command("preflight")(run.preflight)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(data.app, name="data")
+app.add_typer(autotrain.app, name="autotrain")
 app.command("gc")(gc.gc)
 app.command("deploy")(deployments.deploy)
 app.add_typer(deployments.app, name="deployments")
+app.command("push")(push.push)
 app.command("chat")(chat.chat)
 app.add_typer(serve.app, name="serve")
-app.command("backends")(backends.backends)
+app.add_typer(backends.app, name="backends")
 app.command("doctor")(doctor.doctor)
 app.command("schema")(schema.schema)
 app.command("quickstart")(quickstart.quickstart)

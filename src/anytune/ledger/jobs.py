@@ -72,7 +72,7 @@ def find(connection: Connection, word: str, ledger: str) -> JobRow:
 
 
 def _named(connection: Connection, word: str) -> Sequence[Row[Any]]:
-    name, _, backend = word.rpartition("@")
+    name, _, backend = word.partition("@")
     of_backend = (_JOBS.c.name == name) & ((_JOBS.c.backend == backend) | (_JOBS.c.profile == backend))
     query = select(_JOBS).where((_JOBS.c.name == word) | of_backend)
     return connection.execute(query.order_by(_JOBS.c.sequence.desc())).all()

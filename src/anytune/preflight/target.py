@@ -54,7 +54,7 @@ def check_data(
 
     Args:
         path: The training file.
-        method: `sft`, `dpo`, `kto`, `rft`; with a backend `sft` by default, without one any kind of row is right.
+        method: `sft`, `dpo`, `orpo`, `reward`, `clm`, `kto`, `rft`; with a backend `sft` by default, without one any kind of row is right.
         backend: A backend's name, a profile, or a backend that is set up.
         model: The base model.
         validation: The validation file.
@@ -107,11 +107,11 @@ def _target(word: str | Backend, model: str | None, method: str, today: date | N
     try:
         installed = profiles.configured(word)
     except BackendMissing:
-        name = profiles.profiles().get(name, {}).get("backend", name)
+        name = profiles.backend_of(name)
         if name not in catalog.hosts():
             raise
     except ConfigError:  # without its key a hosted backend cannot be set up; its rules can be read
-        name = profiles.profiles().get(name, {}).get("backend", name)
+        name = profiles.backend_of(name)
         if name not in catalog.hosts():
             raise
     if installed is None:

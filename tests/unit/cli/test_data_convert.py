@@ -94,7 +94,7 @@ def test_a_method_that_there_is_not_is_refused_with_those_that_there_are(cli, ro
     rows(CHAT)
     cli("data", *command, "--method", "dpx")
     assert cli.code == 2
-    assert "dpo, kto, rft, sft" in cli.err
+    assert "clm, dpo, kto, orpo, reward, rft, sft" in cli.err
 
 
 def test_of_many_alike_the_count_is_true_and_the_fix_is_said_once(cli, rows):

@@ -104,7 +104,7 @@ JSON = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=5), max_leaves=20
 )
 OBJECTS = st.dictionaries(st.sampled_from(KEYS) | st.text(max_size=3), JSON, max_size=5)
-METHODS = st.sampled_from([None, "sft", "dpo", "kto", "rft", "their-own"])
+METHODS = st.sampled_from([None, "sft", "dpo", "orpo", "reward", "clm", "kto", "rft", "their-own"])
 ALL_REFUSED = Rules(target="there", refuses=frozenset(FEATURES), last_role="user")
 
 

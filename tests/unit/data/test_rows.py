@@ -62,6 +62,8 @@ def test_every_kind_has_a_word_and_every_method_its_kinds():
     assert [word_of(kind) for kind in KINDS.values()] == list(KINDS)
     assert wanted("sft") == (ChatRow, PromptRow, TextRow)
     assert [wanted(method) for method in ("dpo", "kto", "rft")] == [(PreferenceRow,), (UnpairedRow,), (GradedRow,)]
+    assert wanted("orpo") == wanted("reward") == wanted("dpo")
+    assert set(wanted("clm")) == set(wanted("sft"))
 
 
 def test_a_method_of_a_backends_own_may_learn_from_any_kind():

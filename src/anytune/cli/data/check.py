@@ -27,7 +27,9 @@ def check(
         str | None, typer.Option("--backend", "-b", help="Backend or profile that would train: its rules are applied.")
     ] = None,
     model: Annotated[str | None, typer.Option("--model", "-m", help="Base model; a local one's template is applied.")] = None,
-    method: Annotated[str | None, typer.Option("--method", help="sft, dpo, kto or rft: rows of another kind are errors.")] = None,
+    method: Annotated[
+        str | None, typer.Option("--method", help="sft, dpo, orpo, reward, clm, kto, rft: rows of another kind are errors.")
+    ] = None,
     grader: Annotated[Path | None, typer.Option("--grader", metavar="FILE", help="A grader's JSON: rows must have its fields.")] = None,
     deep: Annotated[bool, typer.Option("--deep", help="Look for near duplicates, secrets and personal data in all rows.")] = False,
     skip: Annotated[list[str] | None, typer.Option("--skip", metavar="NAME", help="Leave a check out, or a code; may be repeated.")] = None,

@@ -8,7 +8,7 @@ import typer
 
 __all__ = ["Method", "known"]
 
-Method = Annotated[str | None, typer.Option("--method", help="What the rows are for: sft, dpo, kto or rft.")]
+Method = Annotated[str | None, typer.Option("--method", help="What the rows are for: sft, dpo, orpo, reward, clm, kto or rft.")]
 
 
 def known(method: str | None, backend: str | None = None) -> None:

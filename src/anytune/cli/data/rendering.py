@@ -15,7 +15,7 @@ from anytune.data.rows import kind_of, texts, word_of
 from anytune.data.rules import OPEN
 from anytune.data.tokens import TokenCounter, count
 from anytune.errors import AnytuneError, ConfigError, DataError
-from anytune.profiles import configured, profiles
+from anytune.profiles import backend_of, configured
 from anytune.spec import TrainingSpec
 from anytune.values import Piece, Rendered
 
@@ -128,10 +128,10 @@ def _row(view: View, line: Line) -> Shown:
     refused: tuple[Finding, ...] = ()
     if kind is not None:
         try:
-            seen = tuple(_by_words(line, view.rules) if view.backend is None else _by_backend(view, method, line))
+            seen = tuple(_by_words(line, view.rules, method) if view.backend is None else _by_backend(view, method, line))
         except DataError as error:
             refused = error.findings
-            seen = tuple(_by_words(line, view.rules))
+            seen = tuple(_by_words(line, view.rules, method))
     found = (*refused, *(told for one in seen for told in one.findings), *wrong, *content(line.number, line.row, view.rules))
     return Shown(line.number, word, seen, tuple({(one.code, one.message_index): one for one in reversed(found)}.values())[::-1])
 
@@ -147,18 +147,18 @@ def _by_backend(view: View, method: str, line: Line) -> Iterator[Rendered]:
     yield from view.backend.render(spec, [(line.number, line.row)])
 
 
-def _by_words(line: Line, rules: Rules) -> Iterator[Rendered]:
+def _by_words(line: Line, rules: Rules, method: str) -> Iterator[Rendered]:
     """Show roles and words; a preference once for each side."""
     sides = {label: [key for key in keys if key in line.row] for label, keys in _SIDES.items()}
     if all(sides.values()):
         for label, others in (("chosen", sides["rejected"]), ("rejected", sides["chosen"])):
-            yield _worded(line.number, {key: value for key, value in line.row.items() if key not in others}, rules, label)
+            yield _worded(line.number, {key: value for key, value in line.row.items() if key not in others}, rules, label=label)
     else:
-        yield _worded(line.number, line.row, rules, "")
+        yield _worded(line.number, line.row, rules, whole=method == "clm")
 
 
-def _worded(number: int, raw: dict[str, Any], rules: Rules, label: str) -> Rendered:
-    parts = list(texts(raw))
+def _worded(number: int, raw: dict[str, Any], rules: Rules, *, label: str = "", whole: bool = False) -> Rendered:
+    parts = list(texts(raw, whole=whole))
     encoding = rules.encoding or _ENCODING
     with TokenCounter(encoding) as counter:
         counter.row(number, raw, parts)
@@ -187,4 +187,4 @@ def _renderer(word: str) -> Backend | None:
 
 
 def _name(word: str | None) -> str:
-    return str(profiles().get(word or "", {}).get("backend", word or ""))
+    return backend_of(word) if word else ""

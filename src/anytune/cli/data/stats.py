@@ -77,7 +77,7 @@ def _counting(file: str, encoding: str | None, backend: str | None, model: str |
     from anytune.errors import AnytuneError, Unsupported  # noqa: PLC0415 - as above
     from anytune.spec import TrainingSpec  # noqa: PLC0415 - as above
 
-    name = str(profiles.profiles().get(backend, {}).get("backend", backend))
+    name = profiles.backend_of(backend)
     try:
         chosen = profiles.configured(backend)
     except AnytuneError:

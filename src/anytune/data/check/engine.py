@@ -53,7 +53,7 @@ def check(
 
     Args:
         path: JSONL, JSON, CSV, TSV or Parquet, packed or not, in any known format; a folder of them, or `hf:owner/name`.
-        method: `sft`, `dpo`, `kto`, `rft`: rows of another kind are errors. None takes any kind.
+        method: `sft`, `dpo`, `orpo`, `reward`, `clm`, `kto`, `rft`: rows of another kind are errors. None takes any kind.
         validation: A second file: leaks from one into the other are found.
         rules: What the target takes, as `anytune.catalog.rules` gives it.
         grader: A grader's definition (OpenAI's JSON): rows must have the fields that it names.

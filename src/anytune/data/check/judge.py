@@ -51,7 +51,7 @@ def judge(number: int, raw: Raw, method: str | None, rules: Rules = OPEN, *, gra
     Args:
         number: The row's line, for the findings.
         raw: The row, as JSON has it.
-        method: `sft`, `dpo`, `kto`, `rft`, or None where any kind of row will do.
+        method: `sft`, `dpo`, `orpo`, `reward`, `clm`, `kto`, `rft`, or None where any kind of row will do.
         rules: What the target takes.
         grader: The grader of a reinforcement run, OpenAI's JSON; a definition that is wrong itself is not looked into here.
 

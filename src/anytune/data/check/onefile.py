@@ -38,7 +38,7 @@ class Wanted(NamedTuple):
     """What rows are held against.
 
     Attributes:
-        method: `sft`, `dpo`, `kto`, `rft`, or None where any kind of row is right.
+        method: `sft`, `dpo`, `orpo`, `reward`, `clm`, `kto`, `rft`, or None where any kind of row is right.
         rules: What the target takes.
         grader: The grader's definition, for graded rows.
     """
@@ -141,7 +141,7 @@ class OneFile:
         self.repeats.add(number, *digests(row))
         words = list(texts(row))
         if self._counter is not None:
-            self._counter.row(number, row, words)
+            self._counter.row(number, row, texts(row, whole=True) if self._wanted.method == "clm" else words)
         if number in self._shown:
             self._watch.show(number, words)
 

@@ -101,7 +101,7 @@ def convert(
         source: A data file of any format and container that is read, a folder of them, or `hf:owner/name`.
         target: The file to write; `.gz` and `.zst` at its end compress it. One that is there is replaced.
         to: The dialect, one of `DIALECTS`.
-        method: What the rows are for (`sft`, `dpo`, `kto`, `rft`): rows of other kinds are then refused.
+        method: What the rows are for (`sft`, `dpo`, `orpo`, `reward`, `clm`, `kto`, `rft`): rows of other kinds are then refused.
         allow_loss: Write also what changes what is learned.
         progress: Called now and then with the number of rows so far.
 

@@ -33,16 +33,25 @@ class Text(NamedTuple):
     trained: bool
 
 
-def texts(raw: Raw) -> Iterator[Text]:
+def texts(raw: Raw, *, whole: bool = False) -> Iterator[Text]:
     """Give all words of a row of any kind, in the order in which a model reads them.
 
     Definitions of tools come as one JSON text; of a call the function's name and the arguments one after the other; images not at all.
     Malformed parts are passed over.
 
+    Args:
+        raw: The row.
+        whole: All of it is learned, as in continued pre-training; else what the kind of row is for.
+
     Example:
         >>> [part.text for part in texts({"prompt": "2+2?", "completion": "4"})]
         ['2+2?', '4']
     """
+    found = _texts(raw)
+    return (part._replace(trained=True) for part in found) if whole else found
+
+
+def _texts(raw: Raw) -> Iterator[Text]:
     inner = raw["input"] if is_openai(raw) and isinstance(raw.get("input"), dict) else raw
     for key in ("tools", "functions"):
         if isinstance(defined := inner.get(key), list) and defined:

@@ -51,7 +51,7 @@ class Offers:
         """
         installed, own = plugins.installed(), profiles.profiles()
         for word in {self.config.backend, *(target.backend for target in self.config.models.values() if target.backend)}:
-            if word not in own and word not in installed and word not in self.context.backends:
+            if word not in own and profiles.backend_of(word) not in installed and word not in self.context.backends:
                 there = [*own, *installed]
                 said = f"No backend {word!r} is installed; there is: {', '.join(there) or 'none'}."
                 raise BackendMissing(said, fix=plugins.advice(word, there))
