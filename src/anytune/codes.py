@@ -44,6 +44,7 @@ CODES: Mapping[str, Code] = {
     "mixed-rows": Code("file", "error", "Rows of several kinds stand in one file."),
     "read-as": Code("file", "info", "The file was read as another format; or which columns keep it from being read."),
     "lossy-read": Code("file", "warning", "Reading the format leaves something out."),
+    "pinned": Code("file", "info", "Rows were read from a dataset of the Hub, at the commit that is named."),
     "rewritten": Code("file", "info", "Columns of another tool were written into a file of anytune's own rows."),
     "more-findings": Code("file", "info", "There are more findings of a kind than are listed one by one."),
     "not-checked": Code("file", "info", "A check was left out: asked for, or because a library is missing."),

@@ -20,6 +20,7 @@ __all__ = [
     "Metric",
     "ModelRef",
     "Piece",
+    "Pushed",
     "Quote",
     "Rendered",
     "Snapshot",
@@ -132,12 +133,21 @@ class Address(Value):
 
 
 class LocalFile(Value):
-    """A file on its way up: `sha256` is of its bytes, in hex."""
+    """A file on its way up.
+
+    Attributes:
+        path: Where it is.
+        sha256: Of its bytes, in hex.
+        size_bytes: Its size.
+        role: What its rows are for.
+        source: The dataset of the Hub that it was read from, with its commit (`owner/name@commit`); empty for local files.
+    """
 
     path: Path
     sha256: str
     size_bytes: int
     role: Literal["train", "validation"]
+    source: str = ""
 
 
 class DataStats(Value):
@@ -207,6 +217,26 @@ class ModelRef(Value):
     base_model: str | None = None
     artifacts: dict[str, str] = Field(default_factory=dict)
     missing: tuple[str, ...] = ()
+
+
+class Pushed(Value):
+    """A tuned model as it lies in a repository of a hub.
+
+    Attributes:
+        repo: `owner/name`.
+        url: Where a person looks at it.
+        revision: The commit that holds it, as a hub's pinned revision: it never changes.
+        files: Names in the repository, sorted; the model card is one of them.
+        size_bytes: Of these files together.
+        private: Whether only those whom the owner lets in can read it.
+    """
+
+    repo: str
+    url: str
+    revision: str
+    files: tuple[str, ...]
+    size_bytes: int
+    private: bool
 
 
 class Snapshot(Value):

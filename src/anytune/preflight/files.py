@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from anytune import data
+from anytune.codes import finding
 from anytune.paths import home
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from anytune.spec import TrainingSpec
     from anytune.values import Finding, LocalFile
 
-__all__ = ["describe", "prepared", "with_files"]
+__all__ = ["describe", "pinned", "prepared", "with_files"]
 
 
 def describe(spec: TrainingSpec) -> dict[str, LocalFile]:
@@ -23,10 +24,15 @@ def describe(spec: TrainingSpec) -> dict[str, LocalFile]:
     Raises:
         DataError: One is missing, empty or cannot be read.
     """
-    files = {"train": data.describe(_local(spec.train), "train")}
+    files = {"train": _described(spec.train, "train")}
     if spec.validation is not None:
-        files["validation"] = data.describe(_local(spec.validation), "validation")
+        files["validation"] = _described(spec.validation, "validation")
     return files
+
+
+def pinned(files: dict[str, LocalFile]) -> list[Finding]:
+    """Say which commit of a dataset of the Hub was read: its name alone may mean other rows tomorrow."""
+    return [finding("pinned", f"{role}: {file.source}") for role, file in files.items() if file.source]
 
 
 def prepared(files: dict[str, LocalFile], method: str, backend: Backend, *, allow_loss: bool) -> tuple[dict[str, LocalFile], list[Finding]]:
@@ -45,7 +51,7 @@ def prepared(files: dict[str, LocalFile], method: str, backend: Backend, *, allo
     for role, file in files.items():
         dialect, folder = backend.capabilities.dialect, home() / "data"
         made, found = prepare(file.path, method=method, dialect=dialect, folder=folder, role=file.role, allow_loss=allow_loss)
-        ready[role] = made
+        ready[role] = made.model_copy(update={"source": file.source})
         findings += [each.model_copy(update={"file": file.role}) if len(files) > 1 else each for each in found]
     return ready, findings
 
@@ -55,7 +61,10 @@ def with_files(spec: TrainingSpec, files: dict[str, LocalFile]) -> TrainingSpec:
     return spec.model_copy(update={role: file.path for role, file in files.items()})
 
 
-def _local(source: Path) -> Path:
-    from anytune.data.files import resolve  # noqa: PLC0415 - as above
+def _described(source: Path, role: Literal["train", "validation"]) -> LocalFile:
+    from anytune.data.files import locate  # noqa: PLC0415 - as above
 
-    return resolve(source).expanduser()
+    located = locate(source)
+    repo = located.source.removeprefix("hf:").split("@")[0].split(":")[0]
+    read_from = f"{repo}@{located.revision}" if located.revision else ""
+    return data.describe(located.path.expanduser(), role).model_copy(update={"source": read_from})

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from anytune.data import check
 from anytune.errors import Unsupported
 from anytune.preflight.allow import allowable, final
-from anytune.preflight.files import describe, prepared, with_files
+from anytune.preflight.files import describe, pinned, prepared, with_files
 from anytune.preflight.hosts import held
 from anytune.preflight.losses import losses, renamed
 from anytune.preflight.money import over, quoted, stats_of, too_many
@@ -73,7 +73,7 @@ def preflight(
     how: dict[str, Any] = {"grader": spec.method.grader if spec.method.type == "rft" else None, "deep": deep, "skip": skip}
     report = check(files["train"].path, method, validation=validation, rules=rules, progress=progress, **how)
     found = Preflight(
-        findings=_once([*report.findings, *said], besides=lost),
+        findings=_once([*report.findings, *pinned(files), *said], besides=lost),
         losses=tuple(lost),
         quote=Quote(),
         stats=stats_of(report),

@@ -6,16 +6,21 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from anytune.backend import Ability, Backend, Capabilities
 from anytune_huggingface.compute.choice import chosen
+from anytune_huggingface.hub.errors import translate
+from anytune_huggingface.hub.push import push
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from anytune.backend import DeployOrder, Found, LocalFile, Order, RemoteDeployment, RemoteFile, RemoteJob
+    from anytune.backend import DeployOrder, Found, LocalFile, Order, Pushed, PushOrder, RemoteDeployment, RemoteFile, RemoteJob
+    from anytune.errors import AnytuneError
     from anytune.spec import TrainingSpec
     from anytune.values import Checkpoint, Event, Metric, ModelRef, Snapshot
     from anytune_huggingface.compute.place import Program
 
 __all__ = ["ComputeBackend"]
+
+_EVERYWHERE: frozenset[Ability] = frozenset({"push"})
 
 
 class ComputeBackend(Backend):
@@ -55,7 +60,7 @@ class ComputeBackend(Backend):
             methods=self.methods,
             adapters=self.adapters,
             settings=self.settings,
-            abilities=self.abilities | place.abilities | (self.abilities_here if place.local else frozenset()),
+            abilities=_EVERYWHERE | self.abilities | place.abilities | (self.abilities_here if place.local else frozenset()),
             tag=place.tag,
             settle_s=place.settle_s,
             local=place.local,
@@ -125,6 +130,10 @@ class ComputeBackend(Backend):
         """Delete what a run produced."""
         self.compute.delete_model(model)
 
+    def push(self, model: ModelRef, to: PushOrder) -> Pushed:
+        """Publish a tuned model in a repository of the Hub."""
+        return push(self.compute.hub, model, to)
+
     def deploy(self, order: DeployOrder) -> RemoteDeployment:
         """Start a host."""
         return self.compute.deploy(order)
@@ -142,3 +151,7 @@ class ComputeBackend(Backend):
         if "list_deployments" not in self.capabilities.abilities:
             return super().list_deployments()
         return self.compute.list_deployments()
+
+    def translate(self, error: Exception) -> AnytuneError | None:
+        """Turn an exception of the Hub's library into ours."""
+        return translate(error)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from anytune.errors import redact
+from anytune_huggingface.hub import names
 
 if TYPE_CHECKING:
     from anytune_huggingface.order import TrainOrder
@@ -44,8 +45,8 @@ def card(order: TrainOrder, resolved: Resolved, counts: dict[str, Counts], metri
         "tags": ["anytune", "trl", resolved.method, resolved.adapter],
         "pipeline_tag": "text-generation",
     }
-    if not Path(order.model).is_absolute() and "/" in order.model:
-        head["base_model"] = order.model
+    if (base := names.name(order.model)) is not None:
+        head["base_model"] = base.repo
     train = counts["train"]
     settings = {k: v for k, v in resolved.model_dump(mode="json").items() if v is not None}
     data = "\n".join(

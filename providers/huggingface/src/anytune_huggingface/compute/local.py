@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,6 +15,7 @@ from anytune_huggingface import files
 from anytune_huggingface.compute import tasks
 from anytune_huggingface.compute.place import Place
 from anytune_huggingface.device import Device, device
+from anytune_huggingface.hub.client import Hub
 from anytune_huggingface.models import checkpoints
 from anytune_huggingface.order import TrainOrder
 from anytune_huggingface.serving import options
@@ -69,6 +71,11 @@ class LocalCompute:
         """The machine: a name on another one is another job."""
         return host()
 
+    @cached_property
+    def hub(self) -> Hub:
+        """The account whose token the environment holds; asked when it is needed."""
+        return Hub()
+
     @property
     def device(self) -> Device:
         """What this machine has."""
@@ -93,7 +100,8 @@ class LocalCompute:
     def submit(self, order: Order, program: Program, resolved: dict[str, Any]) -> RemoteJob:
         """Put one training task; its id is the job's."""
         local.put(tasks.training(order, program))
-        return RemoteJob(id=order.ref, ref=order.ref, spec_hash=order.spec_hash, status=Status.QUEUED, resolved=resolved)
+        base = TrainOrder.read(tasks.run_dir(order.ref)).model  # of the Hub's, with its commit
+        return RemoteJob(id=order.ref, ref=order.ref, spec_hash=order.spec_hash, status=Status.QUEUED, base_model=base, resolved=resolved)
 
     def find(self, order: Order) -> Found:
         """Look for the task of that id; the view of one's own disk is complete."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from anytune.spec import TrainingSpec
     from anytune.values import Checkpoint, Event, Finding, Metric, ModelRef, Quote, Snapshot
     from anytune_huggingface.device import Device
+    from anytune_huggingface.hub.client import Hub
 
 __all__ = ["Compute", "Place", "Program"]
 
@@ -28,6 +29,7 @@ class Program(Value):
         requirements: What pip has to install for it in the cloud, as requirement lines.
         environment: Additions to its environment.
         passed_env: Further names of the caller's environment that it gets on this machine: no secrets.
+        image_commands: What is run while the image of a Space is built, our code on PYTHONPATH: an environment of its own, made beforehand.
     """
 
     backend: str
@@ -36,6 +38,7 @@ class Program(Value):
     requirements: tuple[str, ...] = ()
     environment: dict[str, str] = Field(default_factory=dict)
     passed_env: tuple[str, ...] = ()
+    image_commands: tuple[tuple[str, ...], ...] = ()
 
 
 class Place(Value):
@@ -68,6 +71,10 @@ class Compute(Protocol):
     @property
     def account(self) -> str:
         """Whose jobs these are."""
+
+    @property
+    def hub(self) -> Hub:
+        """The account of the Hub that models are published with."""
 
     @property
     def device(self) -> Device:

@@ -14,7 +14,7 @@ from anytune.paths import home, host
 from anytune.values import ModelRef
 from anytune_huggingface import files
 from anytune_huggingface.device import threads
-from anytune_huggingface.models import starter
+from anytune_huggingface.models import folders, starter
 from anytune_huggingface.order import DataFile, TrainOrder
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def training(order: Order, program: Program) -> local.Task:
         role: DataFile(path=files.path(order.files[role].id) if role in order.files else file.path, sha256=file.sha256)
         for role, file in order.data.items()
     }
-    chosen = absolute(order.model)
+    chosen = folders.pinned(absolute(order.model))
     told = TrainOrder(
         ref=order.ref,
         name=order.name,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from anytune.errors import ConfigError
 from anytune.paths import home
+from anytune_huggingface.hub.names import name
 from anytune_huggingface.models import checkpoints
 from anytune_huggingface.models.cache import once
 
@@ -37,7 +38,7 @@ def verify(folder: Path) -> None:
 
 
 def base_of(folder: Path) -> str:
-    """Give the base model that an adapter names.
+    """Give the base model that an adapter names, at the commit that it was trained on, where it names one.
 
     Raises:
         ConfigError: It names none, or asks for code.
@@ -49,7 +50,8 @@ def base_of(folder: Path) -> str:
         raise ConfigError(f"{folder / _CONFIG} names no base model.", fix="Save the adapter again with PEFT.") from error
     if config.get("auto_mapping") or not isinstance(base, str):
         raise ConfigError(f"{folder / _CONFIG} asks for custom code: it is refused.", fix="Use an adapter of a built-in architecture.")
-    return base
+    place, revision = name(base), config.get("revision")
+    return str(place.at(revision)) if place and place.revision is None and isinstance(revision, str) and revision else base
 
 
 def rank(folder: Path) -> int | None:
@@ -66,7 +68,7 @@ def _config(folder: Path) -> dict[str, Any]:
 
 def target(folder: Path) -> Path:
     """Name the folder of the merged model: in the run of a checkpoint, so that it goes with it; else by content among the models."""
-    if folder.parent.name == "checkpoints":
+    if folder.parent.name == "checkpoints" and "snapshots" not in folder.parts:  # the Hub's cache is not ours to write to
         return folder.parent.with_name("merged-checkpoints") / folder.name
     return home() / "models" / f"merged-{checkpoints.sha256(folder / _WEIGHTS)[:16]}"
 
