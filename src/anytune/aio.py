@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from anytune.backend import Backend, RemoteDeployment
     from anytune.batch import Answer
     from anytune.preflight import Preflight
-    from anytune.values import Address, Checkpoint, Event, Metric, Snapshot, Status
+    from anytune.values import Address, Checkpoint, Event, Metric, Pushed, Snapshot, Status
 
 __all__ = ["Deployment", "Endpoint", "FineTuneJob", "TunedModel"]
 
@@ -185,6 +185,10 @@ class TunedModel:
         """Start a host; arguments as for `anytune.TunedModel.deploy`."""
         crew = {word: each.sync for word, each in (adapters or {}).items()}
         return Deployment(await asyncio.to_thread(lambda: self.sync.deploy(ttl_s=ttl_s, name=name, adapters=crew, **options)))
+
+    async def push(self, repo: str, **how: Any) -> Pushed:
+        """Publish the model in a repository of a hub; arguments as for `anytune.TunedModel.push`."""
+        return await asyncio.to_thread(lambda: self.sync.push(repo, **how))
 
     async def delete(self) -> None:
         """Delete the model at its backend, for good."""

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from anytune.errors import AnytuneError, Unsupported
 from anytune.spec import TrainingSpec
-from anytune.values import Address, DataStats, Finding, LocalFile, ModelRef, Quote, Snapshot, Status, Value
+from anytune.values import Address, DataStats, Finding, LocalFile, ModelRef, Pushed, Quote, Snapshot, Status, Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -31,6 +31,8 @@ __all__ = [
     "Found",
     "LocalFile",
     "Order",
+    "PushOrder",
+    "Pushed",
     "RemoteDeployment",
     "RemoteFile",
     "RemoteJob",
@@ -41,12 +43,13 @@ CONTRACT_VERSION = 1
 
 Ability = Literal[
     "upload", "events", "metrics", "checkpoints", "pause", "resume", "delete_model", "deploy", "continue", "render", "probe",
-    "list_jobs", "list_deployments", "adapters",
+    "list_jobs", "list_deployments", "adapters", "push",
 ]  # fmt: skip
 """What a backend may be able to do beside the four musts. `continue`: a tuned model can be trained further.
 `render`: rows can be shown as the model will see them. `probe`: a quote can be measured by a few real steps.
 `list_jobs`, `list_deployments`: what the account holds can be listed, also what another ledger made.
-`adapters`: one host answers for a base and for several adapters of it (`DeployOrder.adapters`)."""
+`adapters`: one host answers for a base and for several adapters of it (`DeployOrder.adapters`).
+`push`: a tuned model can be published in a repository of a hub."""
 
 
 class Capabilities(Value):
@@ -63,6 +66,7 @@ class Capabilities(Value):
         min_rows: Fewest training rows that are accepted.
         dialect: How its data files are written (`anytune.data.formats` lists them): core writes them so before `upload`.
         keeps_ttl: Hosts end at their TTL whatever happens to callers; where this is False, core's own watch ends them.
+        scripted: It only pretends: nothing is trained, nobody is billed, and looking at a job costs nothing.
     """
 
     methods: frozenset[str]
@@ -75,6 +79,7 @@ class Capabilities(Value):
     min_rows: int = 1
     dialect: str = "anytune"
     keeps_ttl: bool = False
+    scripted: bool = False
 
 
 class RemoteFile(Value):
@@ -154,6 +159,27 @@ class DeployOrder(Value):
     adapters: dict[str, ModelRef] = Field(default_factory=dict)
 
 
+class PushOrder(Value):
+    """Where a tuned model is to be published, and how.
+
+    Attributes:
+        repo: `owner/name`.
+        private: Make the repository private, or expect it so: a public one is refused then. False makes a new one public, and never an
+            existing one.
+        adapter: The adapter alone instead of the merged weights.
+        replace: Take the place of another model that the repository holds.
+        branch: Where the commit goes, made where it does not exist; None: the repository's main branch.
+        message: Of the commit; empty: the backend's own words.
+    """
+
+    repo: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*$")
+    private: bool = True
+    adapter: bool = False
+    replace: bool = False
+    branch: str | None = None
+    message: str = ""
+
+
 class RemoteDeployment(Value):
     """One observation of a host.
 
@@ -220,6 +246,14 @@ class Backend(ABC):
     @abstractmethod
     def cancel(self, job_id: str) -> None:
         """Ask for the end of a job; asking again, or asking an ended one, is no error."""
+
+    def diagnose(self) -> list[Finding]:
+        """Say what `anytune doctor` shows of its surroundings: an environment of its own, or a token that is missing.
+
+        Reads only, asks nobody over the network, takes under a second, and raises for nothing that it finds: an `error` keeps every job
+        from running, a `warning` some, and `info` is good to know.
+        """
+        return []
 
     def check(self, spec: TrainingSpec, data: Sequence[LocalFile]) -> list[Finding]:  # noqa: ARG002 - a default
         """Find what this backend would refuse or silently change; reads only."""
@@ -298,6 +332,17 @@ class Backend(ABC):
     def delete_model(self, model: ModelRef) -> None:
         """Delete what a run produced."""
         self._refuse("delete_model", model.id)
+
+    def push(self, model: ModelRef, to: PushOrder) -> Pushed:
+        """Publish a tuned model with its card: safetensors, tokenizer and config, and neither pickles nor what training left lying about.
+
+        The same again makes no second repository, and no commit where nothing changed. A private repository stays private.
+
+        Raises:
+            NotFound: The model is not there, or has no adapter where that was asked for.
+            Rejected: The repository holds another model (or something else) and `to.replace` is not set, or is public and should not be.
+        """
+        self._refuse("push", model.id, to.repo)
 
     def deploy(self, order: DeployOrder) -> RemoteDeployment:
         """Start a host for a model; the same `order.ref` again gives the same host."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from anytune.errors import NotFound
+from anytune.errors import ConfigError, NotFound
 from anytune.runtime import Runtime, runtime
 from anytune.values import ModelRef
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from anytune.backend import Backend
     from anytune.deploy import Deployment
+    from anytune.values import Pushed
 
 __all__ = ["TunedModel"]
 
@@ -122,6 +123,40 @@ class TunedModel:
         from anytune.deploy import Deployment  # noqa: PLC0415 - deploy stands beside this module, and imports it
 
         return Deployment.start(self, ttl_s=ttl_s, name=name, options=options, adapters=adapters, context=self._context)
+
+    def push(
+        self,
+        repo: str,
+        *,
+        private: bool = True,
+        adapter: bool = False,
+        replace: bool = False,
+        branch: str | None = None,
+        message: str = "",
+    ) -> Pushed:
+        """Publish the model, with its card, in a repository of a hub. The same again changes nothing.
+
+        Args:
+            repo: `owner/name`; it is made where it does not exist.
+            private: Only those whom the owner lets in can read it. False makes a new repository public, and never an existing one.
+            adapter: The adapter alone, which is small and needs its base, instead of the merged weights.
+            replace: Take the place of another model that the repository holds.
+            branch: Where the commit goes; the main branch by default.
+            message: Of the commit.
+
+        Raises:
+            ConfigError: `repo` is no `owner/name`.
+            NotFound: Files of the model are missing, or it has no adapter where that was asked for.
+            Rejected: The repository holds another model, or is public and should not be.
+            Unsupported: The backend publishes nothing.
+        """
+        from anytune.backend import PushOrder  # noqa: PLC0415 - pydantic's models are built on first use
+
+        try:
+            to = PushOrder(repo=repo, private=private, adapter=adapter, replace=replace, branch=branch, message=message)
+        except ValueError:
+            raise ConfigError(f"{repo!r} is no repository.", fix="Give it as `owner/name`.") from None
+        return self._context.retry.write(lambda: self.backend.push(self.ref, to), backend=self.backend)
 
     def delete(self) -> None:
         """Delete the model at its backend, for good.

@@ -12,7 +12,7 @@ from anytune.backend import Found
 from anytune.errors import NotFound, Rejected
 from anytune.testing import BackendConformance, BackendKit, Faults, MemoryBackend
 from anytune.testing.life import status_of
-from anytune.testing.store import Store
+from anytune.testing.store import RepoRecord, Store
 from anytune.values import Address, Finding, Snapshot, Status
 
 if TYPE_CHECKING:
@@ -488,7 +488,7 @@ class AddressIsWrong(Broken):
 
 
 class CannotContinue(Broken):
-    breaks: ClassVar = {"B43"}
+    breaks: ClassVar = {"B43", "B60"}
 
     def submit(self, order):
         if order.model.startswith("memory:"):
@@ -651,6 +651,113 @@ class AnswersToAnyName(Broken):
         return host
 
 
+class PublishesPickles(Broken):
+    breaks: ClassVar = {"B57"}
+
+    def push(self, model, to):
+        pushed = super().push(model, to)
+        return pushed.model_copy(update={"files": (*pushed.files, "training_args.bin", "checkpoints/checkpoint-1/model.safetensors")})
+
+
+class PublishesToAll(Broken):
+    breaks: ClassVar = {"B57", "B59"}
+
+    def push(self, model, to):
+        return super().push(model, to.model_copy(update={"private": False}))
+
+
+class CommitsEachTime(Broken):
+    breaks: ClassVar = {"B58", "B59", "B60"}
+
+    def push(self, model, to):
+        with self.store.change() as state:
+            for repo in state.repos.values():
+                repo.branches = {
+                    name: [*commits[:-1], commits[-1].model_copy(update={"files": {}})] for name, commits in repo.branches.items()
+                }
+        return super().push(model, to.model_copy(update={"replace": True}))
+
+
+class MakesARepositoryEachTime(Broken):
+    breaks: ClassVar = {"B58"}
+    numbers = count()
+
+    def push(self, model, to):
+        super().push(model, to.model_copy(update={"repo": f"conformance/draft-{next(self.numbers)}"}))
+        return super().push(model, to)
+
+
+class OpensTheRepository(Broken):
+    breaks: ClassVar = {"B59"}
+
+    def push(self, model, to):
+        with self.store.change() as state:
+            if to.repo in state.repos:
+                state.repos[to.repo].private = to.private
+        return super().push(model, to)
+
+
+class OverwritesUnasked(Broken):
+    breaks: ClassVar = {"B60"}
+
+    def push(self, model, to):
+        return super().push(model, to.model_copy(update={"replace": True}))
+
+
+class NeverReplaces(Broken):
+    breaks: ClassVar = {"B60"}
+
+    def push(self, model, to):
+        return super().push(model, to.model_copy(update={"replace": False}))
+
+
+class PublishesMergedForAdapters(Broken):
+    breaks: ClassVar = {"B61"}
+
+    def push(self, model, to):
+        return super().push(model, to.model_copy(update={"adapter": False}))
+
+
+class PublishesAnything(Broken):
+    breaks: ClassVar = {"B62"}
+
+    def _maker(self, state, model):
+        made = next(iter(state.jobs.values()))
+        return next((job for job in state.jobs.values() if model.id == f"memory:{job.id}"), made)
+
+
+class RepositoryBeforeTheLook(Broken):
+    breaks: ClassVar = {"B62"}
+
+    def push(self, model, to):
+        with self.store.change() as state:
+            state.repos.setdefault(to.repo, RepoRecord(private=to.private))
+        return super().push(model, to)
+
+
+class DiagnoseMakesAJob(Broken):
+    breaks: ClassVar = {"B63"}
+
+    def diagnose(self):
+        with self.store.change() as state:
+            state.counts["jobs"] = state.counts.get("jobs", 0) + 1
+        return []
+
+
+class DiagnoseShowsItsKey(Broken):
+    breaks: ClassVar = {"B63"}
+
+    def diagnose(self):
+        return [Finding(severity="info", code="key", message=f"The key is {self._key.get_secret_value()}.")]
+
+
+class DiagnoseRaises(Broken):
+    breaks: ClassVar = {"B63"}
+
+    def diagnose(self):
+        raise FileNotFoundError("no environment")
+
+
 BROKEN = [cls for cls in vars().copy().values() if isinstance(cls, type) and issubclass(cls, Broken) and "breaks" in vars(cls)]
 
 
@@ -670,6 +777,7 @@ def kit(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         secrets=[KEY],
         refused=lambda: request.param(store=store, faults=Faults(file_refused="No JSON.")).upload(kit.file("bad.jsonl", rows=[{}])),
         ttl_s=0.05,
+        repos=lambda: len(store.read().repos),
     )
     yield kit
     for engine in store.engines.values():

@@ -54,6 +54,8 @@ def kit(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         jobs=lambda: store.read().counts.get("jobs", 0),
         secrets=[KEY],
         vendor_errors=[(ConnectionResetError("reset"), Unreachable)],
+        repos=lambda: len(store.read().repos),
+        repo_files=lambda repo: store.read().repos[repo].branches["main"][-1].files,
         refused=lambda: MemoryBackend(api_key=KEY, **refusing).upload(kit.file("bad.jsonl", rows=[{"line": 3}])),
     )
     yield kit

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from anytune.deploy import Deployment
-    from anytune.model import TunedModel
     from anytune.values import Address
 
 __all__ = ["app", "deploy", "described", "found", "hourly"]
@@ -48,8 +46,10 @@ def deploy(
     as_json: Json = False,
 ) -> int:
     """Host a model behind an OpenAI-compatible address, for a limited time."""
+    from anytune.cli.models import chosen  # noqa: PLC0415 - keeps `--help` light
+
     options = read(option or ())
-    model, word = _model(target, backend)
+    model, word = chosen(target, backend)
     deployment = model.deploy(ttl_s=ttl, name=name or word, **options)
     show.note(f"Deployment {deployment.id} ({deployment.name}) of {model.id}, gone after {human(ttl)}.")
     show.note(_bill(deployment))
@@ -205,41 +205,6 @@ def _key(address: Address | None) -> str | None:
 
     known = address is not None and (address.credential is not None or address.token is not None)
     return credential(address) if address is not None and known else None
-
-
-def _model(target: str, backend: str | None) -> tuple[TunedModel, str]:
-    """Give the model that a word means, and what to call its deployment."""
-    from anytune.errors import ConfigError, NotFound  # noqa: PLC0415 - keeps `--help` light
-    from anytune.job import FineTuneJob  # noqa: PLC0415 - as above
-    from anytune.model import TunedModel  # noqa: PLC0415 - as above
-
-    if target == "starter" or _is_path(target, backend):
-        return TunedModel.from_path(target, backend=backend or "trl"), Path(target).name
-    try:
-        job = FineTuneJob.get(target)
-    except ConfigError:  # several backends have a job of this name
-        if backend is None:
-            raise
-        job = FineTuneJob.get(f"{target}@{backend}")
-    except NotFound as error:
-        if Path(target).is_dir():
-            return TunedModel.from_path(target, backend=backend or "trl"), target
-        if backend is not None:
-            return TunedModel.from_id(backend, target), target
-        fix = "Is it a model's id? Then say whose: `-b openai`, for instance." if ":" in target else error.fix
-        raise NotFound(error.message, fix=fix) from None
-    return job.result(), job.name
-
-
-def _is_path(target: str, backend: str | None) -> bool:
-    """Tell a folder from a hosted model's id: both may have slashes."""
-    from anytune.runtime import runtime  # noqa: PLC0415 - keeps `--help` light
-
-    if target in {".", ".."} or target.startswith(("/", "./", "../", "~")):
-        return True
-    if "/" not in target:
-        return False
-    return Path(target).is_dir() or backend is None or runtime().backend(backend).capabilities.local
 
 
 def _wait(deployment: Deployment) -> None:

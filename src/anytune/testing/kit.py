@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from ulid import ULID
 
-from anytune.backend import DeployOrder, Order
+from anytune.backend import DeployOrder, Order, PushOrder
 from anytune.retry import translated
 from anytune.spec import TrainingSpec, spec_hash
 from anytune.values import LocalFile, ModelRef, Snapshot, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from anytune.backend import Backend, RemoteDeployment, RemoteFile, RemoteJob
+    from anytune.backend import Backend, Pushed, RemoteDeployment, RemoteFile, RemoteJob
     from anytune.errors import AnytuneError
     from anytune.values import Address
 
@@ -50,6 +50,9 @@ class BackendKit:
         max_tokens: Longest answer that is asked of a deployment.
         refused: Gives a file that the provider refuses once it has looked at it; None where there is none.
         ttl_s: Seconds to live of a host that nobody ends, where the backend declares `keeps_ttl`.
+        owner: Whose repositories the backend may make, where it declares `push`.
+        repos: Counts all repositories that the hub holds, where they can be counted from outside.
+        repo_files: Gives the names of the files on a repository's main branch, as the hub says.
     """
 
     def __init__(
@@ -74,6 +77,9 @@ class BackendKit:
         max_tokens: int = 16,
         refused: Callable[[], RemoteFile] | None = None,
         ttl_s: float = 0.5,
+        owner: str = "conformance",
+        repos: Callable[[], int] | None = None,
+        repo_files: Callable[[str], Iterable[str]] | None = None,
     ) -> None:
         """Keep what was said; nothing is sent yet."""
         self.make = make
@@ -95,10 +101,15 @@ class BackendKit:
         self.max_tokens = max_tokens
         self.refused = refused
         self.ttl_s = ttl_s
+        self.owner = owner
+        self.repos = repos
+        self.repo_files = repo_files
         self.jobs_made: int | None = None
         self._sequence = 0
         self._submitted: tuple[Order, RemoteJob] | None = None
         self._cancelled: tuple[Order, RemoteJob] | None = None
+        self._another: ModelRef | None = None
+        self._pushed: tuple[PushOrder, Pushed] | None = None
         self._deployed: tuple[DeployOrder, RemoteDeployment] | None = None
         self._shared: RemoteDeployment | None = None
 
@@ -120,16 +131,24 @@ class BackendKit:
             given["adapter"] = dict(self.adapter)
         return TrainingSpec(backend=self.backend.name, model=model or self.model, train=file.path, **given)
 
-    def order(self, *, long: bool = False, model: str | None = None, method: Mapping[str, Any] | None = None) -> Order:
+    def order(
+        self,
+        *,
+        long: bool = False,
+        model: str | None = None,
+        method: Mapping[str, Any] | None = None,
+        rows: Sequence[Mapping[str, Any]] | None = None,
+    ) -> Order:
         """Make an order that was never sent, with its file uploaded as core does it.
 
         Args:
             long: For a job that shall be met while it runs.
             model: Another model than the kit's.
             method: Another method than the kit's.
+            rows: Other rows than the kit's.
         """
         self._sequence += 1
-        file = self.file()
+        file = self.file(rows=rows)
         spec = self.spec(file, method=method or (self.method | self.long if long else self.method), model=model)
         return Order(
             ref=str(ULID()),
@@ -173,6 +192,22 @@ class BackendKit:
         assert last.status is Status.SUCCEEDED, f"The job ended as {last.status}: {last.error}"
         return last
 
+    def tuned(self) -> ModelRef:
+        """Give what the shared job made."""
+        model = self.finished().model
+        assert model is not None, "A succeeded job gave no model."
+        return model
+
+    def another(self) -> ModelRef:
+        """Give another model than the shared one: that one trained further, or where this cannot be, the model of a job on other rows."""
+        if self._another is None:
+            order = self.order(model=self.tuned().id) if self.can("continue") else self.order(rows=self.rows[::-1])
+            last = self.until(self.backend.submit(order).id, lambda seen: seen.status.terminal, "end")
+            assert last.status is Status.SUCCEEDED, f"It ended as {last.status}: {last.error}"
+            assert last.model is not None, "A succeeded job gave no model."
+            self._another = last.model
+        return self._another
+
     def cancelled(self) -> tuple[Order, RemoteJob]:
         """Give a job of its own that has been cancelled, and has ended."""
         if self._cancelled is None:
@@ -187,7 +222,7 @@ class BackendKit:
         """Stop the shared deployment and let go of the shared job: its model is about to be deleted."""
         if self._deployed is not None:
             self.undeployed()
-        self._submitted = None
+        self._submitted = self._pushed = None
 
     def until(self, job_id: str, wanted: Callable[[Snapshot], bool], what: str) -> Snapshot:
         """Poll a job until a snapshot is as wanted.
@@ -204,9 +239,7 @@ class BackendKit:
 
     def deploy_order(self, *, ttl_s: float = 600.0) -> DeployOrder:
         """Make an order to host the shared job's model for so many seconds."""
-        model = self.finished().model
-        assert model is not None, "A succeeded job gave no model, so that there is nothing to deploy."
-        return DeployOrder(ref=str(ULID()), model=model, name="conformance", ttl_s=ttl_s, options=self.deploy_options)
+        return DeployOrder(ref=str(ULID()), model=self.tuned(), name="conformance", ttl_s=ttl_s, options=self.deploy_options)
 
     def deployed(self) -> tuple[DeployOrder, RemoteDeployment]:
         """Give the shared deployment, ready."""
@@ -216,6 +249,22 @@ class BackendKit:
             self._deployed = order, self.until_deployment(started.id, {"ready", "failed", "gone"})
         assert self._deployed[1].state == "ready", f"The deployment is {self._deployed[1].state}: {self._deployed[1].error}"
         return self._deployed
+
+    def push_order(self, **more: Any) -> PushOrder:
+        """Make an order to publish in a repository that does not exist yet."""
+        return PushOrder(repo=f"{self.owner}/anytune-{str(ULID())[-10:].lower()}", **more)
+
+    def pushed(self) -> tuple[PushOrder, Pushed]:
+        """Give the shared repository, which holds the shared job's model."""
+        if self._pushed is None:
+            order = self.push_order()
+            self._pushed = order, self.backend.push(self.tuned(), order)
+        return self._pushed
+
+    def repush(self) -> None:
+        """Put the shared job's model back into the shared repository, after another one has taken its place."""
+        order, _ = self.pushed()
+        self._pushed = order, self.backend.push(self.tuned(), order.model_copy(update={"replace": True}))
 
     def shared(self, names: Sequence[str]) -> Address:
         """Give the address of the shared host of the kit's base, ready, with the shared job's model as an adapter under each name."""

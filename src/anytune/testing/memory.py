@@ -21,6 +21,7 @@ from anytune.testing.faults import Fault, Faults, raise_refusal
 from anytune.testing.filing import Filing
 from anytune.testing.hosting import Hosting
 from anytune.testing.life import Life, status_of
+from anytune.testing.publishing import Publishing
 from anytune.testing.rendering import rendered
 from anytune.testing.store import JobRecord, Store
 from anytune.values import Checkpoint, Event, Finding, Metric, ModelRef, Quote, Snapshot, Status
@@ -36,7 +37,7 @@ __all__ = ["DurableMemoryBackend", "MemoryBackend"]
 
 _ABILITIES: tuple[Ability, ...] = (
     "upload", "events", "metrics", "checkpoints", "pause", "resume", "delete_model", "deploy", "continue", "render", "probe",
-    "list_jobs", "list_deployments", "adapters",
+    "list_jobs", "list_deployments", "adapters", "push",
 )  # fmt: skip
 _SETTINGS = frozenset(
     {"num_train_epochs", "max_steps", "learning_rate", "per_device_train_batch_size", "seed", "adapter.type", "adapter.r"}
@@ -49,11 +50,12 @@ _CAPABILITIES = Capabilities(
     tag="metadata",
     settle_s=0.0,
     keeps_ttl=True,
+    scripted=True,
 )
 _USD_PER_TOKEN = 3e-6
 
 
-class MemoryBackend(Hosting, Filing, Backend):
+class MemoryBackend(Hosting, Filing, Publishing, Backend):
     """Trains nothing, and says so step by step.
 
     Every keyword may come from a profile of anytune.toml, with `life` and `faults` as tables.

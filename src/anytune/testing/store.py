@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from anytune.testing.engine import Engine
 
-__all__ = ["DeploymentRecord", "FileRecord", "JobRecord", "State", "Store", "named"]
+__all__ = ["CommitRecord", "DeploymentRecord", "FileRecord", "JobRecord", "RepoRecord", "State", "Store", "named"]
 
 
 class FileRecord(BaseModel):
@@ -73,6 +73,22 @@ class DeploymentRecord(BaseModel):
     error: str = ""
 
 
+class CommitRecord(BaseModel):
+    """A state of a repository: which model lies there, and its files with their sizes in bytes."""
+
+    revision: str
+    model: str
+    files: dict[str, int]
+    message: str
+
+
+class RepoRecord(BaseModel):
+    """A repository of the hub, with the commits of each branch, oldest first."""
+
+    private: bool
+    branches: dict[str, list[CommitRecord]] = Field(default_factory=dict)
+
+
 def named(adapters: Mapping[str, ModelRef]) -> dict[str, str]:
     """Give the models of a shared host by the names that requests send."""
     return {name: model.id for name, model in adapters.items()}
@@ -84,6 +100,7 @@ class State(BaseModel):
     jobs: dict[str, JobRecord] = Field(default_factory=dict)
     files: dict[str, FileRecord] = Field(default_factory=dict)
     deployments: dict[str, DeploymentRecord] = Field(default_factory=dict)
+    repos: dict[str, RepoRecord] = Field(default_factory=dict)
     deleted_models: set[str] = Field(default_factory=set)
     counts: dict[str, int] = Field(default_factory=dict)
 

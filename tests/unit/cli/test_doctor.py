@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from anytune.values import now
+from anytune.testing import MemoryBackend
+from anytune.values import Finding, now
 
 
 def test_doctor_looks_at_everything_and_names_no_value(cli, monkeypatch):
@@ -159,3 +160,51 @@ def test_doctor_warns_of_a_host_that_is_over_its_time(cli, monkeypatch):
     assert "deployments stop" in checks["deployment minutes"]["fix"]
     cli("deployments", "stop", "--expired")
     assert cli.json("deployments", "list")["deployments"] == []
+
+
+@pytest.fixture
+def telling(monkeypatch):
+    """Let the memory backend find something around it."""
+
+    def tell(*found):
+        def diagnose(self):
+            for one in found:
+                if isinstance(one, Exception):
+                    raise one
+            return list(found)
+
+        monkeypatch.setattr(MemoryBackend, "diagnose", diagnose)
+
+    return tell
+
+
+def said(cli, what):
+    checks = cli.json("doctor")["checks"]
+    return [(check["level"], check["detail"], check["fix"]) for check in checks if check["what"] == what][1:]
+
+
+def test_doctor_shows_what_a_backend_finds_around_it(cli, telling):
+    telling(Finding(severity="info", code="environment", message="Its environment is made by the first run."))
+    assert said(cli, "backend memory") == [("ok", "Its environment is made by the first run.", "")]
+    assert cli.code == 0
+
+
+def test_what_a_backend_lacks_breaks_the_profile_that_wants_it(cli, telling):
+    telling(Finding(severity="error", code="token", message="No token.", fix="Set HF_TOKEN."))
+    checks = cli.json("doctor")["checks"]
+    assert cli.code == 1
+    assert {"level": "broken", "what": "profile trial", "detail": "No token.", "fix": "Set HF_TOKEN."} in checks
+
+
+def test_what_a_profile_shares_with_its_backend_is_said_once(cli, telling):
+    telling(Finding(severity="warning", code="token", message="No token.", fix="Set HF_TOKEN."))
+    assert said(cli, "backend memory") == [("warning", "No token.", "Set HF_TOKEN.")]
+    assert said(cli, "profile trial") == []
+
+
+def test_a_backend_that_cannot_say_how_it_is_breaks_only_itself(cli, telling):
+    telling(FileNotFoundError("no such folder, and a key sk-canary-0123456789abcdef"))
+    level, text, _ = said(cli, "backend memory")[0]
+    assert (level, "FileNotFoundError" in text, "sk-canary" in text) == ("warning", True, False)
+    assert cli.code == 0
+    assert {"environment", "agent"} <= {check["what"] for check in cli.json("doctor")["checks"]}

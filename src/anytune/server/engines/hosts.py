@@ -31,8 +31,6 @@ __all__ = ["Hosts", "Left", "bearer", "free"]
 _log = logging.getLogger(__name__)
 _MARK = re.compile(r"serve-(?P<server>[0-9a-f]{8})-(?P<key>[0-9a-f]{16})")
 _SOON_S = 30.0
-_PRETENDS = frozenset({"memory"})
-"""Backends whose bills nobody pays."""
 
 
 @dataclass(frozen=True)
@@ -160,8 +158,8 @@ class Hosts:
 
 
 def free(backend: Backend) -> bool:
-    """Tell whether a host costs nothing by the hour."""
-    return backend.capabilities.local or backend.name in _PRETENDS
+    """Tell whether a host costs nothing by the hour: it is one's own machine, or its bills are made up."""
+    return backend.capabilities.local or backend.capabilities.scripted
 
 
 def bearer(address: Address) -> str:

@@ -51,7 +51,7 @@ _OURS: Final = re.compile(
 _LOCAL_S: Final = (1.0, 1.0)
 _HOSTED_S: Final = (5.0, 30.0)
 _PRETENDED_S: Final = (0.1, 0.1)
-"""The memory backend's jobs move on by being looked at, and a look costs nothing."""
+"""Scripted jobs move on by being looked at, and a look costs nothing."""
 _DARK_S: Final = (1.0, 60.0)
 """Pauses while a backend cannot be asked."""
 _GONE_AFTER = timedelta(hours=1)
@@ -220,8 +220,8 @@ def _pauses(trainer: Backend, poll_s: float | None) -> Callable[[], float]:
     """Say how long to wait between two looks, by how far away the job is; always `poll_s` where the owner said so."""
     if poll_s is not None:
         return growing(poll_s, poll_s)
-    hosted_s = _LOCAL_S if trainer.capabilities.local else _HOSTED_S
-    return growing(*(_PRETENDED_S if trainer.name == "memory" else hosted_s))
+    able = trainer.capabilities
+    return growing(*(_PRETENDED_S if able.scripted else _LOCAL_S if able.local else _HOSTED_S))
 
 
 def _told(events: Iterable[Event]) -> list[News]:

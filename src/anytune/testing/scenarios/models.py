@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from anytune.errors import NotFound
 from anytune.retry import translated
 from anytune.testing.scenarios.needs import needs
-from anytune.values import Status
 
 if TYPE_CHECKING:
     from anytune.testing.kit import BackendKit
@@ -22,13 +21,7 @@ class Models:
 
         Its id is the order's model.
         """
-        model = kit.finished().model
-        assert model is not None
-        job = kit.backend.submit(kit.order(model=model.id))
-        last = kit.until(job.id, lambda seen: seen.status.terminal, "end")
-        assert last.status is Status.SUCCEEDED, f"It ended as {last.status}: {last.error}"
-        assert last.model is not None
-        assert last.model.id != model.id
+        assert kit.another().id != kit.tuned().id
 
     @needs("delete_model")
     def test_b44_a_deleted_model_is_gone(self, kit: BackendKit) -> None:

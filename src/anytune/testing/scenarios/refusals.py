@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, get_args
 import pytest
 from ulid import ULID
 
-from anytune.backend import Ability, DeployOrder
+from anytune.backend import Ability, DeployOrder, PushOrder
 from anytune.errors import AnytuneError, Unsupported
 from anytune.testing.scenarios.observe import UNKNOWN_ID
 from anytune.values import ModelRef
@@ -80,6 +80,7 @@ def _verbs(kit: BackendKit, ability: str) -> dict[str, Callable[[], object]]:
             "poll_deployment": lambda: backend.poll_deployment(UNKNOWN_ID),
             "undeploy": lambda: backend.undeploy(UNKNOWN_ID),
         },
+        "push": {"push": lambda: backend.push(model, PushOrder(repo="conformance/undeclared"))},
         "list_jobs": {"list_jobs": lambda: backend.list_jobs()},  # noqa: PLW0108 - looked up when it is called
         "list_deployments": {"list_deployments": lambda: backend.list_deployments()},  # noqa: PLW0108 - as above
     }
