@@ -56,7 +56,7 @@ class Capabilities(Value):
     """What a configured backend can do: the single truth for docs, refusals and the conformance suite.
 
     Attributes:
-        methods: Types of methods (`sft`, `dpo`, `rft`).
+        methods: Types of methods (`sft`, `dpo`, `orpo`, `reward`, `clm`, `rft`).
         adapters: Types of adapters; empty where the host decides alone.
         settings: Dotted names of the settings that it has a word for; others are listed as lost.
         abilities: What it can do beside the musts; everything else is refused with `Unsupported`.
@@ -67,6 +67,7 @@ class Capabilities(Value):
         dialect: How its data files are written (`anytune.data.formats` lists them): core writes them so before `upload`.
         keeps_ttl: Hosts end at their TTL whatever happens to callers; where this is False, core's own watch ends them.
         scripted: It only pretends: nothing is trained, nobody is billed, and looking at a job costs nothing.
+        learns: What of a conversation the loss is on: the assistant's turns, or `all` tokens, questions too.
     """
 
     methods: frozenset[str]
@@ -80,6 +81,7 @@ class Capabilities(Value):
     dialect: str = "anytune"
     keeps_ttl: bool = False
     scripted: bool = False
+    learns: Literal["answers", "all"] = "answers"
 
 
 class RemoteFile(Value):

@@ -41,6 +41,9 @@ ROWS: Mapping[str, dict[str, Any]] = {
 }
 """A row of each kind. Images are not among them: whether they are taken is the model's affair."""
 
+_ANSWERED = ("messages", "completion")
+_ALL = "every token of the row is learned, not the answers alone"
+
 
 def taken(row: dict[str, Any], able: Capabilities) -> tuple[str, ...] | None:
     """Say what becomes of a row at a place: None where it learns from no such rows, else what is not learned as it stands.
@@ -50,9 +53,10 @@ def taken(row: dict[str, Any], able: Capabilities) -> tuple[str, ...] | None:
         >>> taken(ROWS["text"], Capabilities(methods=frozenset({"dpo"}), tag="key", settle_s=0)) is None
         True
     """
+    ignored = (_ALL,) if able.learns == "all" and any(key in row for key in _ANSWERED) else ()
     methods = sorted(method for method in able.methods if kind_of(row) in wanted(method))
     for method in methods:
         done, losses = to(able.dialect, row, method=method)
         if done is not None:
-            return tuple(dict.fromkeys(f"{loss.what}: {loss.why}" for loss in losses if loss.severity != "info"))
+            return (*ignored, *dict.fromkeys(f"{loss.what}: {loss.why}" for loss in losses if loss.severity != "info"))
     return None

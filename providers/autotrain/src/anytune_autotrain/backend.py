@@ -48,6 +48,7 @@ class AutoTrainBackend(ComputeBackend):
     methods = frozenset({"sft", "dpo", "orpo", "reward", "clm"})
     adapters = frozenset({"lora", "qlora", "full"})
     settings = SETTINGS
+    learns = "all"
     abilities: ClassVar[frozenset[Ability]] = frozenset({"continue", "render"})
 
     def __init__(self, *, compute: str | Mapping[str, Any] = "local") -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from anytune.backend import Ability, Backend, Capabilities
 from anytune_huggingface.compute.choice import chosen
@@ -33,6 +33,7 @@ class ComputeBackend(Backend):
         settings: Dotted names of the settings that it knows.
         abilities: What it can do wherever it runs.
         abilities_here: What it can do on this machine only.
+        learns: What of a conversation its loss is on.
 
     Args:
         compute: Where: `local`, `hf_jobs:FLAVOR`, `spaces:FLAVOR`, or a mapping with `type` and the place's settings.
@@ -47,6 +48,7 @@ class ComputeBackend(Backend):
     settings: ClassVar[frozenset[str]]
     abilities: ClassVar[frozenset[Ability]] = frozenset()
     abilities_here: ClassVar[frozenset[Ability]] = frozenset()
+    learns: ClassVar[Literal["answers", "all"]] = "answers"
 
     def __init__(self, *, compute: str | Mapping[str, Any] = "local") -> None:
         """Choose where to compute; nothing is loaded, sent or started."""
@@ -65,6 +67,7 @@ class ComputeBackend(Backend):
             settle_s=place.settle_s,
             local=place.local,
             keeps_ttl=place.keeps_ttl,
+            learns=self.learns,
         )
 
     @property
