@@ -131,6 +131,16 @@ def rows(tmp_path):
     return write
 
 
+@pytest.fixture(scope="module")
+def simulated_hub(tmp_path_factory):
+    """A Hub on loopback that this process, and what it starts, take for the Hub; for a whole module."""
+    from anytune.testing import HubSimulator
+    from anytune.testing.simulators.hub import spoken_to
+
+    with HubSimulator(user="acme", orgs=()) as sim, spoken_to(tmp_path_factory.mktemp("hub"), sim):
+        yield sim
+
+
 def wait_for(condition, seconds=90.0):
     """Poll until a condition gives something true."""
     end = time.monotonic() + seconds

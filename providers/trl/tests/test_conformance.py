@@ -1,4 +1,4 @@
-"""The backend runs anytune's conformance suite: real children under a real agent, on the tiny model."""
+"""The backend runs anytune's conformance suite: real children under a real agent, on the tiny model. Models are published on a simulated Hub."""
 
 from __future__ import annotations
 
@@ -25,12 +25,11 @@ def anytune_home(tmp_path_factory):
     home = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ANYTUNE_HOME", str(home))
-        patch.setenv("HF_HUB_OFFLINE", "1")
         yield home
 
 
 @pytest.fixture(scope="module")
-def kit(anytune_home, tiny_model, tmp_path_factory):
+def kit(anytune_home, simulated_hub, tiny_model, tmp_path_factory):
     kit = BackendKit(
         TRLBackend,
         folder=tmp_path_factory.mktemp("data"),
@@ -41,6 +40,10 @@ def kit(anytune_home, tiny_model, tmp_path_factory):
         timeout_s=240,
         statuses=WORDS,
         map_status=status_of,
+        secrets=[simulated_hub.token],
+        owner="acme",
+        repos=lambda: len(simulated_hub.store.all("model")),
+        repo_files=lambda repo: simulated_hub.store.get("model", repo).files(),
     )
     yield kit
     kit.close()
