@@ -21,7 +21,7 @@ from anytune import infer as _infer
 from anytune import job as _job
 from anytune import model as _model
 from anytune.errors import WaitTimeout
-from anytune.observe import pauses
+from anytune.observe import pauses, refuse_to_wait
 from anytune.pauses import host_pauses
 from anytune.retry import AsyncRetry
 
@@ -136,6 +136,7 @@ class FineTuneJob:
                     await told
             if seen.snapshot.status.terminal:
                 return await self.result()
+            refuse_to_wait(self.sync.row, seen.snapshot)
             if deadline is not None and asyncio.get_running_loop().time() >= deadline:
                 raise WaitTimeout(
                     f"Job {self.name} is {self.status.value} after {timeout_s:g} s.", fix="It goes on; wait again.", job_id=self.id

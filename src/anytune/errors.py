@@ -21,6 +21,7 @@ AnytuneError
     ├── Unreachable [Transient]           connection lost, timeout, 5xx: the outcome is unknown
     ├── FineTuningUnavailable [Terminal]  this account, model or date cannot be tuned any more
     ├── JobFailed [Terminal]              failed or cancelled; `snapshot` says why
+    ├── JobPaused                         stopped by its host with a checkpoint; `resume` goes on from there
     └── Unsupported (NotImplementedError) [Terminal]   this backend has no such ability
 ```
 
@@ -52,6 +53,7 @@ __all__ = [
     "FineTuningUnavailable",
     "JobConflict",
     "JobFailed",
+    "JobPaused",
     "LedgerError",
     "MalformedReply",
     "NotFound",
@@ -258,6 +260,15 @@ class FineTuningUnavailable(BackendError, Terminal):
 
 class JobFailed(BackendError, Terminal):
     """The job ended without a model; `snapshot` is the last observation."""
+
+    def __init__(self, message: str, *, snapshot: Snapshot | None = None, **details: Any) -> None:
+        """Keep the last observation."""
+        super().__init__(message, **details)
+        self.snapshot = snapshot
+
+
+class JobPaused(BackendError):
+    """The job's host stopped it with a checkpoint, as its time was up or its machine was lost: nobody else will resume it."""
 
     def __init__(self, message: str, *, snapshot: Snapshot | None = None, **details: Any) -> None:
         """Keep the last observation."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 from anytune import intake
 from anytune.errors import ConfigError, JobFailed, NotFound, Transient, Unsupported, WaitTimeout
 from anytune.model import TunedModel
-from anytune.observe import Observation, end_extras, failure, pauses, pull_events, pull_metrics
+from anytune.observe import Observation, end_extras, failure, pauses, pull_events, pull_metrics, refuse_to_wait
 from anytune.paths import host
 from anytune.runtime import Runtime, runtime
 from anytune.values import Event, Quote, Snapshot, Status
@@ -293,6 +293,7 @@ class FineTuneJob:
 
         Raises:
             JobFailed: It failed or was cancelled.
+            JobPaused: Its host stopped it: it goes on when it is resumed.
             WaitTimeout: Patience ended; the job goes on.
             AuthError: The key does not work any more; the job goes on.
         """
@@ -305,6 +306,7 @@ class FineTuneJob:
                     on_event(event)
             if seen.snapshot.status.terminal:
                 return self.result()
+            refuse_to_wait(self.row, seen.snapshot)
             if deadline is not None and self._context.clock() >= deadline:
                 raise WaitTimeout(
                     f"Job {self.name} is {self.status.value} after {timeout_s:g} s.", fix="It goes on; wait again.", job_id=self.id

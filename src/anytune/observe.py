@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from anytune.errors import AnytuneError, BackendError, JobFailed, Transient
+from anytune.errors import AnytuneError, BackendError, JobFailed, JobPaused, Transient
 from anytune.pauses import growing
 from anytune.values import Event, Snapshot, Status, Value
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from anytune.ledger import JobRow
     from anytune.runtime import Runtime
 
-__all__ = ["Observation", "end_extras", "failure", "keep", "pauses", "pull_events", "pull_metrics"]
+__all__ = ["Observation", "end_extras", "failure", "keep", "pauses", "pull_events", "pull_metrics", "refuse_to_wait"]
 
 _LOCAL_S = 1.0
 _FIRST_S, _LONGEST_S = 5.0, 30.0
@@ -116,3 +116,19 @@ def failure(row: JobRow, seen: Snapshot) -> JobFailed:
         backend=row.backend,
         job_id=row.id,
     )
+
+
+def refuse_to_wait(row: JobRow, seen: Snapshot) -> None:
+    """Refuse to wait for what will not go on by itself.
+
+    Raises:
+        JobPaused: The job's host stopped it, and says why. A pause that somebody asked for has no reason, and is waited out.
+    """
+    if seen.status is Status.PAUSED and seen.error:
+        raise JobPaused(
+            f"Job {row.name} (attempt {row.attempt}) is paused: {seen.error}",
+            snapshot=seen,
+            fix=f"`anytune jobs resume {row.id}` goes on from its checkpoint, then wait again.",
+            backend=row.backend,
+            job_id=row.id,
+        )

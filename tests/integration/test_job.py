@@ -17,6 +17,7 @@ from anytune.errors import (
     DeploymentFailed,
     JobConflict,
     JobFailed,
+    JobPaused,
     NotFound,
     Rejected,
     SubmitInDoubt,
@@ -173,6 +174,36 @@ def test_pause_and_resume_go_on_to_the_end(bench: Bench) -> None:
     job.refresh()
     assert job.pause().status is Status.PAUSED
     assert job.resume().wait().id
+
+
+class Limited(MemoryBackend):
+    """Its scripted pauses are the host's own: it says why."""
+
+    def poll(self, job_id: str) -> anytune.Snapshot:
+        seen = super().poll(job_id)
+        return seen.model_copy(update={"error": "Its time was up."}) if seen.status is Status.PAUSED else seen
+
+
+@pytest.fixture
+def limited(bench: Bench) -> Limited:
+    return Limited(clock=lambda: bench.now, life=Life(words=("running", "paused", "running", "succeeded")))
+
+
+def test_nobody_waits_for_a_job_that_its_host_stopped_and_a_resumed_one_ends(bench: Bench, limited: Limited) -> None:
+    job = bench.create(limited)
+    with pytest.raises(JobPaused, match=r"is paused: Its time was up\. .*anytune jobs resume") as caught:
+        job.wait()
+    assert caught.value.snapshot is not None
+    assert caught.value.snapshot.status is Status.PAUSED
+    assert job.resume().wait().id
+
+
+def test_the_same_holds_on_the_loop(bench: Bench, limited: Limited) -> None:
+    async def told() -> None:
+        await aio.FineTuneJob(bench.create(limited)).wait(poll_s=0)
+
+    with pytest.raises(JobPaused, match="Its time was up"):
+        asyncio.run(told())
 
 
 def test_an_ended_job_cannot_be_paused(bench: Bench) -> None:

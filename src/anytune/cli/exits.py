@@ -20,7 +20,7 @@ class ExitCode(IntEnum):
     BACKEND = 3
     """The provider or its plugin refused, could not be reached, or is missing; or a deployment never became ready."""
     TIMEOUT = 4
-    """Waiting ended before the job did; the job goes on."""
+    """Waiting ended before the job did: the job goes on, or its host paused it."""
     LEDGER = 5
     """The ledger cannot be opened, read or written."""
     UNEXPECTED = 70
@@ -36,6 +36,7 @@ _CODES: tuple[tuple[type[errors.AnytuneError], ExitCode], ...] = (
     (errors.DataError, ExitCode.USAGE),
     (errors.NotFound, ExitCode.USAGE),
     (errors.WaitTimeout, ExitCode.TIMEOUT),
+    (errors.JobPaused, ExitCode.TIMEOUT),
     (errors.LedgerError, ExitCode.LEDGER),
     (errors.AnytuneError, ExitCode.BACKEND),
 )

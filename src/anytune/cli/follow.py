@@ -46,9 +46,10 @@ def looks(
     """Look at a job again and again until it has ended. A backend that cannot be reached for a while ends nothing.
 
     Raises:
+        JobPaused: Its host stopped it: it goes on when it is resumed.
         WaitTimeout: `timeout_s` seconds are over; the job goes on.
     """
-    from anytune.observe import pauses  # noqa: PLC0415 - brings the backend's side along
+    from anytune.observe import pauses, refuse_to_wait  # noqa: PLC0415 - brings the backend's side along
 
     deadline = None if timeout_s is None else clock() + timeout_s
     pause = pauses(job.backend, poll_s)
@@ -60,6 +61,7 @@ def looks(
         yield Look(seen.snapshot, seen.events, metrics)
         if seen.snapshot.status.terminal:
             return
+        refuse_to_wait(job.row, seen.snapshot)
         if deadline is not None and clock() >= deadline:
             raise WaitTimeout(
                 f"Job {job.name} is {job.status.value} after {human(timeout_s or 0)}.",
