@@ -1,4 +1,4 @@
-"""The recipe assistant of OpenAI's tutorial, at any host: `python examples/recipe_assistant.py openai`, or `azure`, or `trl`.
+"""The recipe assistant of OpenAI's tutorial, at any host: `python examples/recipe_assistant.py openai`, or `azure`, `trl`, `autotrain`.
 
 The backend is one word; nothing else changes. Data, tokens, price, preflight, training, checkpoints, a host, questions, and at the end
 nothing is left that costs money. Run it twice: the job is made once. docs/tutorial/openai.md and azure.md tell it step by step.
@@ -17,7 +17,7 @@ from anytune import catalog
 from anytune.data.stats import stats
 from anytune.values import DataStats
 
-MODEL = {"openai": "gpt-4.1-mini-2025-04-14", "azure": "gpt-4.1-mini-2025-04-14", "trl": "starter"}
+MODEL = {"openai": "gpt-4.1-mini-2025-04-14", "azure": "gpt-4.1-mini-2025-04-14", "trl": "starter", "autotrain": "starter"}
 HOSTING = {"azure": {"sku": "developer"}}  # no fee by the hour, gone after a day at the latest: right for a trial
 EPOCHS = 2
 VALIDATION = 16

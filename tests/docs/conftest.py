@@ -32,8 +32,12 @@ class Rehearsal(MemoryBackend):
 
     name = "trl"
 
+    def __init__(self, *, compute="local"):
+        super().__init__()
+        self.compute = compute
 
-class AutoTrainRehearsal(MemoryBackend):
+
+class AutoTrainRehearsal(Rehearsal):
     """What `autotrain` is meanwhile."""
 
     name = "autotrain"

@@ -68,8 +68,9 @@ def test_at_azure_it_deploys_asks_and_leaves_nothing_that_bills(azure_host, star
     assert "deleted gpt-4.1-mini-2025-04-14.ft-" in told
 
 
-def test_on_ones_own_machine_it_is_the_same_program(rehearsed, tmp_path, capsys):
-    runpy.run_path(str(EXAMPLE))["main"]("trl", str(tmp_path / "recipes"), poll_s=0.01)
+@pytest.mark.parametrize("backend", ["trl", "autotrain"])
+def test_on_ones_own_machine_it_is_the_same_program(rehearsed, tmp_path, capsys, backend):
+    runpy.run_path(str(EXAMPLE))["main"](backend, str(tmp_path / "recipes"), poll_s=0.01)
     told = capsys.readouterr().out
     assert "no bill: it is trained here" in told
     assert "16 exactly right" in told

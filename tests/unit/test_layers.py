@@ -97,12 +97,12 @@ def test_the_names_of_a_first_script_load_no_training_database_or_http_library()
     assert loaded_after("from anytune import FineTuneJob, SFT, LoRA") & heavy == set()
 
 
-def test_importing_the_trl_backend_loads_no_torch():
-    heavy = {"torch", "transformers", "trl", "datasets", "peft", "sqlalchemy", "openai"}
-    assert (
-        loaded_after("import importlib.metadata as m; [e.load() for e in m.entry_points(group='anytune.backends', name='trl')]") & heavy
-        == set()
-    )
+@pytest.mark.parametrize("compute", ["local", "hf_jobs", "spaces"])
+@pytest.mark.parametrize("name", ["trl", "autotrain"])
+def test_setting_up_a_backend_that_trains_loads_no_torch_and_no_hub(name, compute):
+    heavy = {"torch", "transformers", "trl", "datasets", "peft", "huggingface_hub", "sqlalchemy", "openai", "httpx2"}
+    load = f"[found] = m.entry_points(group='anytune.backends', name='{name}'); found.load()(compute='{compute}').capabilities"
+    assert loaded_after(f"import importlib.metadata as m; {load}") & heavy == set()
 
 
 @pytest.mark.parametrize("name", ["openai", "azure"])

@@ -144,14 +144,14 @@ def write_rows(folder, trainer, rows=28, validation=4):
 class Driven:
     """A driver that runs, and what it says."""
 
-    def __init__(self, python, run, output):
+    def __init__(self, python, run, output, program=()):
         output.mkdir(parents=True, exist_ok=True)
         self.output, self.log, self.events = output, output / "log.txt", []
         (output / "RUN.json").write_text(json.dumps(run | {"output": str(output)}))
         read, write = os.pipe()
         env = os.environ | {"ANYTUNE_EVENTS_FD": str(write), "HF_TOKEN": "hf_invented0invented0", "SPACE_ID": "me/space"}
         with self.log.open("w") as log:
-            argv = [str(python), "-I", "-B", driver.__file__, str(output / "RUN.json")]
+            argv = [str(python), "-I", "-B", *map(str, program), driver.__file__, str(output / "RUN.json")]
             self.child = subprocess.Popen(argv, pass_fds=[write], env=env, stdout=log, stderr=log, cwd="/")
         os.close(write)
         self._reader = threading.Thread(target=self._read, args=[read])
@@ -180,7 +180,7 @@ def drive(real, readable, tmp_path_factory):
     """Start a driver on the tiny model: `drive("sft", overrides={…}, params={…})`; it is killed at the end if it still runs."""
     started = []
 
-    def start(trainer, *, params=None, overrides=None, validation=True, python=real, rows=28, **run):
+    def start(trainer, *, params=None, overrides=None, validation=True, python=real, rows=28, program=(), **run):
         folder = tmp_path_factory.mktemp(trainer)
         asked = {
             "model": str(readable), "data_path": str(write_rows(folder / "data", trainer, rows)), "train_split": "train",
@@ -200,7 +200,7 @@ def drive(real, readable, tmp_path_factory):
         if validation:
             ours |= {"eval_strategy": "steps", "eval_steps": 2}
         whole = {"params": asked | (params or {}), "overrides": ours | (overrides or {}), "resume": None, "hold": None, "texts": True} | run
-        started.append(Driven(python, whole, folder / "out"))
+        started.append(Driven(python, whole, folder / "out", program))
         return started[-1]
 
     yield start

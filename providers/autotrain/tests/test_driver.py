@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 import signal
+from pathlib import Path
 
 import pytest
 from safetensors import safe_open
@@ -120,6 +121,49 @@ class TestPauseAndResume:
         assert resumed.code == 0
 
 
+FOUR = {"params": {"peft": False, "gradient_accumulation": 4}, "overrides": {"max_steps": -1, "num_train_epochs": 2, "packing": False}}
+
+
+@pytest.fixture(scope="module")
+def passes(drive):
+    """A run of four passes a step on rows that do not fill the last step of an epoch: 27 of them, eight a step."""
+    return drive("sft", validation=False, rows=27, **FOUR).wait()
+
+
+def losses(run):
+    return [found["values"]["loss"] for found in run.of("metric") if "loss" in found["values"]]
+
+
+class TestSeveralPasses:
+    """What transformers 4.48 does wrong with gradient accumulation is put right."""
+
+    def test_give_losses_of_the_size_that_one_pass_gives(self, passes, ran):
+        assert losses(passes)[0] == pytest.approx(losses(ran["sft"])[0], rel=0.2)
+
+    def test_make_the_steps_that_their_rows_fill(self, passes):
+        assert passes.of("finished")[0]["step"] == passes.of("finished")[0]["total_steps"] == 6
+
+    @pytest.mark.slow
+    def test_repeat_their_losses_when_they_go_on_within_an_epoch(self, passes, drive):
+        checkpoint = passes.of("checkpoint")[1]
+        assert checkpoint["step"] == 4
+        resumed = drive("sft", validation=False, rows=27, resume=checkpoint["path"], **FOUR).wait()
+        assert losses(resumed) == losses(passes)[4:6]
+        assert digest(resumed.output / "model" / "model.safetensors") == digest(passes.output / "model" / "model.safetensors")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("bits", "layer"), [("int4", "Linear4bit"), ("int8", "Linear8bitLt")])
+def test_an_adapter_is_trained_on_weights_of_few_bits(drive, bits, layer):
+    program = [Path(__file__).parent / "programs" / "quantized.py"]
+    run = drive("sft", params={"quantization": bits}, validation=False, program=program).wait()
+    assert run.code == 0, run.log.read_text()[-2000:]
+    assert f"made: {layer}" in run.log.read_text()
+    assert all(math.isfinite(loss) for loss in losses(run))
+    with safe_open(run.output / "model" / "adapter_model.safetensors", "pt") as weights:
+        assert any(weights.get_tensor(name).abs().sum() > 0 for name in weights.keys() if "lora_B" in name)  # noqa: SIM118
+
+
 class TestFailure:
     def failed(self, run):
         run.wait()
@@ -132,6 +176,7 @@ class TestFailure:
         assert kind == "environment"
         assert "autotrain cannot be imported" in message
 
+    @pytest.mark.slow
     def test_an_override_that_no_trainer_has_is_named(self, drive):
         kind, message = self.failed(drive("sft", overrides={"max_stepz": 3}))
         assert (kind, "`max_stepz`" in message) == ("config", True)
@@ -149,6 +194,7 @@ class TestFailure:
         assert kind == "data"
         assert "training rows" in message
 
+    @pytest.mark.slow
     def test_a_number_that_is_none_is_passed_on(self, drive):
         run = drive("default", validation=False, params={"lr": 1e30, "warmup_ratio": 0.0}).wait()
         assert any(math.isnan(found["values"]["loss"]) for found in run.of("metric") if "loss" in found["values"])
@@ -159,6 +205,7 @@ class TestFailure:
         assert run.kill(signal.SIGTERM).code == -signal.SIGTERM
 
 
+@pytest.mark.slow
 class TestChats:
     def test_are_rendered_by_autotrain_where_rows_are_not_texts(self, drive, tmp_path):
         rows = [{"messages": json.dumps([{"role": "user", "content": "what is the colour"}, {"role": "assistant", "content": "red"}])}] * 40

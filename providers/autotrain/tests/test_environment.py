@@ -15,6 +15,7 @@ from anytune.errors import ConfigError
 from anytune_autotrain import environment, installer
 from anytune_autotrain.environment import Environment
 from anytune_autotrain.pins import Pins
+from anytune_autotrain.plan import diagnose
 
 PINS = """
 [torch]
@@ -123,6 +124,7 @@ class TestMaking:
         assert "part 3 of 5" in said[0]
         assert fresh.status().state == "ready"
 
+    @pytest.mark.slow
     def test_goes_on_after_its_process_was_killed(self, fresh, pins, until, tmp_path):
         program = (
             "import sys; from pathlib import Path; from anytune_autotrain.environment import Environment; from anytune_autotrain.pins import Pins;"
@@ -180,6 +182,7 @@ class TestRepair:
         assert env.status().state == "ready"
         return " ".join(said)
 
+    @pytest.mark.slow
     def test_makes_it_anew_where_its_python_is_gone(self, made):
         made.python.unlink()
         assert (made.status().state, made.status().detail) == ("broken", "Its python is gone.")
@@ -262,6 +265,35 @@ class TestStatus:
     def test_is_said_on_the_command_line(self, real, capsys):
         assert environment.main(["--status"]) == 0
         assert capsys.readouterr().out.startswith("ready: ")
+
+
+class TestOlder:
+    """Environments of other lists of pins stay in the cache until somebody deletes them."""
+
+    @pytest.fixture
+    def left(self, pattern, monkeypatch, tmp_path):
+        monkeypatch.delenv(environment.VARIABLE, raising=False)
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+        folder = tmp_path / "anytune" / Environment().folder.name.replace(Pins.read().digest, "0123456789ab")
+        shutil.copytree(pattern[0].parent.parent, folder, symlinks=True)
+        return folder
+
+    def test_are_found_and_deleted_when_asked(self, left, capsys):
+        assert environment.older() == [left]
+        assert environment.main(["--remove-older"]) == 1  # this version's own has not been made
+        assert f"removed: {left}" in capsys.readouterr().out
+        assert not left.exists()
+        assert environment.older() == []
+
+    def test_are_shown_by_doctor_with_what_deletes_them(self, left):
+        told = diagnose()[-1]
+        assert (told.severity, told.code) == ("info", "environment")
+        assert str(left) in told.message
+        assert environment.REMOVE_OLDER in told.fix
+
+    def test_are_no_folders_of_the_callers_own(self, left):
+        (left / "anytune.json").unlink()
+        assert environment.older() == []
 
 
 class TestPins:

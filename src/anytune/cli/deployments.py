@@ -35,7 +35,11 @@ def deploy(
     name: Annotated[str | None, typer.Option(help="A word for it; the job's name by default.")] = None,
     backend: Annotated[
         str | None,
-        typer.Option("--backend", "-b", help="Who hosts a folder or a model's id, or whose job is meant; a job's own by default."),
+        typer.Option(
+            "--backend",
+            "-b",
+            help="Who hosts a folder or a model's id, or whose job is meant; `trl@local` hosts here. A job's own by default.",
+        ),
     ] = None,
     option: Annotated[
         list[str] | None,

@@ -49,7 +49,7 @@ def list_(
         show.document({"jobs": [described(job) | {"answers_until": last_day(job)} for job in jobs]})
         return
     headings = ["id", "name", "backend", "attempt", "status", "progress", "started"]
-    rows: list[list[Any]] = [[job.id, job.name, job.backend_name, job.attempt, job.status.value, _progress(job), _age(job)] for job in jobs]
+    rows: list[list[Any]] = [[job.id, job.name, _where(job), job.attempt, job.status.value, _progress(job), _age(job)] for job in jobs]
     days = [last_day(job) for job in jobs]
     if any(days):
         headings.append("answers until")
@@ -230,6 +230,12 @@ def last_day(job: FineTuneJob) -> str | None:
     except AnytuneError:  # without its key or plugin, nobody knows which host that backend speaks to
         return None
     return None if day is None else day.isoformat()
+
+
+def _where(job: FineTuneJob) -> str:
+    """Give the backend, with the place where it computes if one was named: one of them may cost money."""
+    word = job.row.profile or ""
+    return word if "@" in word else job.backend_name
 
 
 def _progress(job: FineTuneJob) -> str:

@@ -106,7 +106,7 @@ def submitted(
     except KeyboardInterrupt:
         _unanswered(spec)
         raise
-    show.note(f"Job {job.id} ({job.name}, attempt {job.attempt}) is {job.status.value} on {job.backend_name}.")
+    show.note(f"Job {job.id} ({job.name}, attempt {job.attempt}) is {job.status.value} on {job.row.profile or job.backend_name}.")
     model = None
     if wait:
         try:

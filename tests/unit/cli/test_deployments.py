@@ -5,6 +5,9 @@ import json
 
 import pytest
 
+from anytune import plugins
+from anytune.testing import MemoryBackend
+
 
 @pytest.fixture
 def deployed(cli):
@@ -243,3 +246,45 @@ def test_a_name_that_two_backends_have_is_deployed_from_the_one_that_is_named(cl
     assert "heard" in cli("chat", "minutes@other", "3?")
     cli("deployments", "stop", "minutes@other")
     assert cli.code == 0
+
+
+@pytest.mark.parametrize("model", ["acme/recipes", f"acme/recipes@{'0' * 40}", "acme/recipes@main:adapter"])
+def test_a_model_of_the_hub_is_deployed_by_its_id_on_this_machine_too(cli, monkeypatch, model):
+    own = MemoryBackend.capabilities.fget
+    monkeypatch.setattr(MemoryBackend, "capabilities", property(lambda self: own(self).model_copy(update={"local": True})))
+    cli.configure(trial="served = true")
+    cli("run", cli.spec())
+    told = cli.json("deploy", model, "-b", "trial", "--no-wait", "--ttl", "2m")
+    assert (cli.code, told["serves"]) == (0, model), cli.err
+    cli("deployments", "stop", "--all")
+
+
+def test_a_model_of_the_hub_without_a_backend_says_what_is_missing(cli):
+    cli("deploy", "acme/recipes")
+    assert cli.code == 2
+    assert "There is no folder" in cli.err
+    assert "-b trl" in cli.err
+
+
+def test_a_jobs_model_is_deployed_at_the_place_that_is_named_and_not_where_it_was_trained(cli, monkeypatch):
+    hosts = []
+
+    class Placed(MemoryBackend):
+        name = "placed"
+
+        def __init__(self, *, compute="here"):
+            super().__init__(state_file=cli.folder / "placed.json")
+            self.compute = compute
+
+        def deploy(self, order):
+            hosts.append(self.compute)
+            return super().deploy(order)
+
+    load = plugins.load
+    monkeypatch.setattr(plugins, "load", lambda name: Placed if name == "placed" else load(name))
+    cli("run", cli.spec(backend="placed@cloud"))
+    cli("deploy", "minutes", "-b", "placed@here", "--no-wait")
+    cli("deploy", "minutes", "--no-wait")
+    assert (cli.code, hosts) == (0, ["here", "cloud"]), cli.err
+    assert "placed@cloud" in cli("jobs", "list")
+    cli("deployments", "stop", "--all")

@@ -184,8 +184,8 @@ def test_a_row_is_accepted_by_its_schema_where_no_error_of_its_shape_is_found_an
         return
     kind = (
         kind_of(raw)
-        if method not in {"sft", "rft", "kto"}
-        else {("sft", True): KINDS["chat"], ("rft", True): KINDS["graded"]}.get(
+        if method not in {"sft", "clm", "rft", "kto"}
+        else {("sft", True): KINDS["chat"], ("clm", True): KINDS["chat"], ("rft", True): KINDS["graded"]}.get(
             (method, "messages" in raw), KINDS["unpaired"] if method == "kto" else KINDS["prompt"]
         )
     )

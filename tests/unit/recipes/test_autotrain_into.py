@@ -159,6 +159,32 @@ def test_only_what_is_not_autotrains_default_becomes_an_option(desk):
     assert desk.translated(params=same | {"optimizer": "adafactor"}).spec.options == {"autotrain": {"optimizer": "adafactor"}}
 
 
+@pytest.mark.parametrize(("task", "limit"), [("llm-sft", None), ("llm-dpo", 128), ("llm-orpo", 128), ("llm-reward", None)])
+def test_autotrains_limit_of_prompts_is_written_out_where_it_cuts_them(desk, task, limit):
+    desk.rows({"text": "one", "prompt": "two", "rejected": "three"})
+    mapping = {"prompt_text_column": "prompt", "rejected_text_column": "rejected"}
+    spec = desk.translated(task=task, mapping=mapping).spec
+    assert spec.options.get("autotrain", {}).get("max_prompt_length") == limit
+
+
+@pytest.mark.parametrize(
+    ("task", "template", "word"),
+    [
+        ("llm-sft", None, None),
+        ("llm-dpo", None, "none"),
+        ("llm-reward", None, "none"),
+        ("llm-dpo", "tokenizer", None),
+        ("llm-dpo", "zephyr", "zephyr"),
+    ],
+)
+def test_pairs_of_plain_text_get_no_template(desk, task, template, word):
+    chat = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
+    desk.rows({"text": "one", "prompt": "two", "rejected": "three"} | ({"text": chat, "rejected": chat} if template else {}))
+    mapping = {"prompt_text_column": "prompt", "rejected_text_column": "rejected"}
+    spec = desk.translated(task=task, data={"chat_template": template}, mapping=mapping).spec
+    assert spec.options.get("autotrain", {}).get("chat_template") == word
+
+
 def test_trackers_are_the_specs_but_tensorboard_is_an_option(desk):
     assert desk.translated(log="wandb").spec.method.report_to == ("wandb",)
     found = desk.translated(log="tensorboard").spec

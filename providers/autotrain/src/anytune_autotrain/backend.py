@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from anytune.codes import finding
 from anytune.errors import ConfigError
 from anytune.values import Finding, Quote
-from anytune_autotrain import defaults
+from anytune_autotrain import defaults, environment
 from anytune_autotrain.params import SETTINGS
 from anytune_autotrain.plan import Plan, diagnose, plan
 from anytune_autotrain.shown import render
@@ -43,7 +43,8 @@ class AutoTrainBackend(ComputeBackend):
         module="anytune_autotrain.train",
         distributions=("anytune", "anytune-huggingface", "anytune-autotrain"),
         requirements=("peft", "torch", "transformers"),
-        passed_env=("ANYTUNE_AUTOTRAIN_ENV",),
+        passed_env=(environment.VARIABLE,),
+        image_commands=(("python", "-m", "anytune_autotrain.environment"),),
     )
     methods = frozenset({"sft", "dpo", "orpo", "reward", "clm"})
     adapters = frozenset({"lora", "qlora", "full"})

@@ -145,7 +145,7 @@ def resolve(spec: TrainingSpec, device: Device) -> Resolved:
         "eval_strategy": "steps" if method.eval_steps else options.eval_strategy,
         "eval_steps": method.eval_steps,
     }
-    settings |= _batch(spec) | _adapter(lora) | _own(options, device)
+    settings |= _batch(spec) | _adapter(lora) | _own(spec, options, device)
     if isinstance(method, (DPO, ORPO)):
         settings["beta"] = method.beta if isinstance(method.beta, float) else 0.1
     return Resolved(**settings)
@@ -173,7 +173,7 @@ def _adapter(lora: LoRA | None) -> dict[str, Any]:
     }
 
 
-def _own(options: Options, device: Device) -> dict[str, Any]:
+def _own(spec: TrainingSpec, options: Options, device: Device) -> dict[str, Any]:
     keep = options.disable_gradient_checkpointing
     return {
         "optimizer": options.optimizer,
@@ -187,7 +187,7 @@ def _own(options: Options, device: Device) -> dict[str, Any]:
         "disable_gradient_checkpointing": device == "cpu" if keep is None else keep,
         "auto_find_batch_size": options.auto_find_batch_size,
         "model_ref": options.model_ref,
-        "tensorboard": options.log == "tensorboard",
+        "tensorboard": options.log == "tensorboard" or "tensorboard" in (spec.method.report_to or ()),
     }
 
 
@@ -197,15 +197,14 @@ def max_length(resolved: Resolved, context: int | None) -> int:
 
 
 def fitted(resolved: Resolved, sequences: int) -> Resolved:
-    """Lower the passes of a step to the batches that there are: transformers 4.48 makes no step of an epoch that is shorter than one."""
+    """Lower the passes of a step to the batches that there are: an epoch that is shorter than a step is one step of what there is."""
     batches = max(1, math.ceil(sequences / resolved.per_device_train_batch_size))
     return resolved.model_copy(update={"gradient_accumulation_steps": min(resolved.gradient_accumulation_steps, batches)})
 
 
 def steps(resolved: Resolved, sequences: int) -> int:
-    """Count the optimiser steps of a run, as transformers 4.48 does: a started group of batches at the end of an epoch is left out."""
+    """Count the optimiser steps of a run: an epoch is as many sequences as fill its steps, others each time (`repairs.correct_passes`)."""
     if resolved.max_steps is not None:
         return resolved.max_steps
-    batches = math.ceil(sequences / resolved.per_device_train_batch_size)
-    an_epoch = max(1, batches // resolved.gradient_accumulation_steps)
+    an_epoch = max(1, sequences // resolved.global_batch)
     return math.ceil(an_epoch * resolved.num_train_epochs)

@@ -1,8 +1,9 @@
 """Trains with AutoTrain 0.8.36, inside AutoTrain's own environment: `python -I -B driver.py RUN.json`.
 
-A stand-alone program: it imports the standard library and what that environment holds, never anytune (`-I` keeps our packages out). It says
-what happens as JSON lines on the file descriptor that `ANYTUNE_EVENTS_FD` names; standard output and error carry the libraries' noise.
-AutoTrain ends with 0 after a failure (their issue 877); this ends with 0 once the weights are on disk or the run is paused, else with 1.
+A stand-alone program: it imports the standard library and what that environment holds, never anytune. `-I` keeps our packages out, and this
+folder, whose names would go before others'; `repairs.py` beside it is loaded by its path. It says what happens as JSON lines on the file
+descriptor that `ANYTUNE_EVENTS_FD` names; standard output and error carry the libraries' noise. AutoTrain ends with 0 after a failure
+(their issue 877); this ends with 0 once the weights are on disk or the run is paused, else with 1.
 
 RUN.json, whose paths are absolute:
     params: fields of AutoTrain's `LLMTrainingParams`; `model` and `data_path` are folders, the latter with `train.jsonl`.
@@ -22,6 +23,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import importlib.metadata
+import importlib.util
 import json
 import os
 import resource
@@ -30,7 +32,6 @@ import signal
 import sys
 import traceback
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -328,16 +329,12 @@ def _replace_arguments(module: Any, name: str, overrides: dict[str, Any], output
 
 def _replace_training(modules: dict[str, Any], follower: Any, counts: _Counts, resume: str | None) -> None:
     """Follow the trainer, go on from a checkpoint, and keep what AutoTrain does at the end from being done after a pause."""
-    transformers = modules["transformers"]
+    transformers, repairs = modules["transformers"], _beside("repairs")
     real = transformers.Trainer.train
 
     def train(self: Any, *_: Any, **__: Any) -> None:
         counts.sequences(self.train_dataset, self.eval_dataset)
-        model = self.model.get_base_model() if hasattr(self.model, "get_base_model") else self.model
-        if getattr(model, "generation_config", None) is not None:
-            # 4.48 refuses to save sampling settings that disagree with each other, as some published models have, at the end of training.
-            kept = {key: getattr(model.generation_config, key) for key in ("bos_token_id", "eos_token_id", "pad_token_id")}
-            model.generation_config = transformers.GenerationConfig(**kept)
+        repairs.plain_generation(self.model, transformers.GenerationConfig)
         with suppress(_Trained):
             real(self, resume_from_checkpoint=resume)
         if follower.paused:
@@ -346,26 +343,18 @@ def _replace_training(modules: dict[str, Any], follower: Any, counts: _Counts, r
     transformers.Trainer.train = train
     modules[f"{_CLM}.utils"].get_callbacks = lambda config: [follower]  # noqa: ARG005 - the others log, upload and write empty pickles
     modules["trl"].RewardTrainer.visualize_samples = lambda *_, **__: None  # it prints rows
-    sft = modules[f"{_CLM}.train_clm_sft"]
-    trainer = sft.SFTTrainer
-
-    def with_collator(**given: Any) -> Any:
-        return trainer(**given, data_collator=partial(_collate, pad_id=given["processing_class"].pad_token_id))
-
-    sft.SFTTrainer = with_collator
+    repairs.correct_passes(transformers.Trainer)
+    repairs.correct_padding(modules[f"{_CLM}.train_clm_sft"])
 
 
-def _collate(rows: list[dict[str, Any]], *, pad_id: int) -> dict[str, Any]:
-    """Pad rows on the right and learn every token of them; trl 0.13 would not learn the end token where it also pads."""
-    import torch  # noqa: PLC0415 - after the environment is set
-
-    longest = max(len(row["input_ids"]) for row in rows)
-    ids = [(list(row["input_ids"]), longest - len(row["input_ids"])) for row in rows]
-    return {
-        "input_ids": torch.tensor([found + [pad_id] * missing for found, missing in ids]),
-        "attention_mask": torch.tensor([[1] * len(found) + [0] * missing for found, missing in ids]),
-        "labels": torch.tensor([found + [-100] * missing for found, missing in ids]),
-    }
+def _beside(name: str) -> Any:
+    """Load a file that lies beside this one."""
+    spec = importlib.util.spec_from_file_location(f"anytune_driver_{name}", Path(__file__).with_name(f"{name}.py"))
+    if spec is None or spec.loader is None:
+        raise _Trouble("environment", f"{name}.py is missing beside driver.py.")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _tidy(folder: Path) -> None:

@@ -1,7 +1,8 @@
 """AutoTrain's own virtual environment: made once, checked quickly, repaired where it broke.
 
 AutoTrain's pins (trl 0.13, transformers 4.48) exclude the libraries that the rest of anytune works with, so it lives in an interpreter of
-its own. `python -m anytune_autotrain.environment` makes it and says how far it is; `--status` only looks.
+its own. `python -m anytune_autotrain.environment` makes it and says how far it is; `--status` only looks, `--remove-older` deletes
+those that earlier lists of pins left in the cache.
 
 It is made in stages, each kept in `anytune.json` when it is done: `venv`, `torch`, `libraries`, `autotrain`, `probe`. An interrupted
 install goes on with the first that is missing. A second process waits for the first, and reports what that one does.
@@ -29,7 +30,7 @@ from anytune_autotrain.pins import Pins, running_torch
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-__all__ = ["VARIABLE", "Environment", "Status", "ensure", "main", "remove", "status"]
+__all__ = ["REMOVE_OLDER", "VARIABLE", "Environment", "Status", "ensure", "main", "older", "remove", "status"]
 
 VARIABLE: Final = "ANYTUNE_AUTOTRAIN_ENV"
 """Names a folder to use instead of one in the user's cache."""
@@ -37,8 +38,11 @@ VARIABLE: Final = "ANYTUNE_AUTOTRAIN_ENV"
 _STAGES = ("venv", "torch", "libraries", "autotrain", "probe")
 _MARKER = "anytune.json"
 _COMMAND = "python -m anytune_autotrain.environment"
-_CPU_BYTES = 1_700_000_000
-"""The environment with a CPU build of torch (measured 2026-11-22)."""
+REMOVE_OLDER: Final = f"{_COMMAND} --remove-older"
+"""What deletes the environments that `older` finds."""
+
+_CPU_BYTES = 1_800_000_000
+"""The environment with a CPU build of torch (measured 2026-11-23)."""
 
 _CUDA_BYTES = 6_000_000_000
 """The same with torch's CUDA libraries (estimated)."""
@@ -78,7 +82,8 @@ class Environment:
         torch = running_torch()
         self.pins = (pins or Pins.read()).like(torch)
         self.room_bytes = room_bytes or (_CPU_BYTES if (torch or "").endswith("+cpu") else _CUDA_BYTES)
-        self.folder = (folder or _folder(self.pins)).expanduser().absolute()
+        named = os.environ.get(VARIABLE)
+        self.folder = (folder or (Path(named) if named else _folder(self.pins))).expanduser().absolute()
         self.python = self.folder / "bin" / "python"
         self._lock = self.folder.with_name(f"{self.folder.name}.lock")
         self._log = self.folder.with_name(f"{self.folder.name}.log")
@@ -128,7 +133,7 @@ class Environment:
 
     def _state(self) -> tuple[Literal["ready", "missing", "partial", "broken"], str]:
         if not self.folder.is_dir() or not any(self.folder.iterdir()):
-            return "missing", "AutoTrain's own environment has not been made yet: about a minute, once for a machine."
+            return "missing", "AutoTrain's own environment has not been made yet: one to two minutes, once for a machine."
         marker = self._marker()
         done = marker.get("done", [])
         if not os.access(self.python, os.X_OK):
@@ -317,12 +322,20 @@ def remove() -> None:
     Environment().remove()
 
 
-def _folder(pins: Pins) -> Path:
-    named = os.environ.get(VARIABLE)
-    if named:
-        return Path(named)
+def older(cache: Path | None = None) -> list[Path]:
+    """Find environments in the user's cache that were made from other lists of pins; another anytune on this machine may use one.
+
+    Args:
+        cache: Where they lie; the user's cache by default.
+    """
+    mine = _folder(Pins.read(), cache)
+    folders = mine.parent.glob(f"autotrain-*-{mine.name.rpartition('-')[2]}")
+    return sorted(folder for folder in folders if folder != mine and (folder / _MARKER).is_file())
+
+
+def _folder(pins: Pins, cache: Path | None = None) -> Path:
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    return platformdirs.user_cache_path("anytune") / f"autotrain-{pins.digest}-py{version}"
+    return (cache or platformdirs.user_cache_path("anytune")) / f"autotrain-{pins.digest}-py{version}"
 
 
 def _size_bytes(folder: Path) -> int:
@@ -341,12 +354,17 @@ def _damaged(packages: Sequence[str]) -> Iterator[str]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Make the environment and say how far it is; `--status` only looks. Gives the exit code: 0 where it is ready."""
+    """Make the environment and say how far it is; or only look, or delete older ones. Gives the exit code: 0 where it is ready."""
     parser = argparse.ArgumentParser(prog=_COMMAND, description="Make AutoTrain's own environment, or repair it.")
     parser.add_argument("--status", action="store_true", help="only look, and start nothing")
+    parser.add_argument("--remove-older", action="store_true", help="delete those of earlier versions of anytune; make nothing")
     asked = parser.parse_args(argv)
     try:
-        if not asked.status:
+        if asked.remove_older:
+            for folder in older():
+                Environment(folder).remove()
+                _line(f"removed: {folder}")
+        elif not asked.status:
             ensure(_line, check=True)
         found = status()
     except AnytuneError as error:

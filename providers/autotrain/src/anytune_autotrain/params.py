@@ -74,7 +74,7 @@ class Options(Settings):
     max_grad_norm: float | None = None
     """Goes before that in `method`, which takes no 0: gradients are not clipped then."""
     log: Annotated[Literal["tensorboard"] | None, BeforeValidator(_unsaid)] = None
-    """Also write TensorBoard's files, into `autotrain/runs` of the run's folder."""
+    """Also write TensorBoard's files, into `autotrain/runs` of the run's folder; the same as `report_to: [tensorboard]` in `method`."""
     merge_adapter: bool = True
     """Taken for AutoTrain's sake: both the adapter and the merged model are always kept."""
     eval_strategy: Literal["epoch", "steps", "no"] = "epoch"
@@ -94,7 +94,7 @@ class Options(Settings):
         return cls(**{name: value for name, value in asked.items() if not (name in cls.refused and value is False)})
 
 
-_UNKNOWN = {"type", "learning_rate_multiplier", "report_to"}
+_UNKNOWN = {"type", "learning_rate_multiplier"}
 
 SETTINGS = frozenset(
     ({name for method in (SFT, DPO, ORPO, Reward, CLM) for name in method.model_fields} - _UNKNOWN)
@@ -102,4 +102,4 @@ SETTINGS = frozenset(
     | {f"adapter.{name}" for name in LoRA.model_fields if name != "type"}
     | {f"options.autotrain.{name}" for name in (*Options.model_fields, *Options.refused)}
 )
-"""Every setting but OpenAI's multiplier of its own base rate and trackers; refused words are known, so that they are refused by name."""
+"""Every setting but OpenAI's multiplier of its own base rate; refused words are known, so that they are refused by name."""

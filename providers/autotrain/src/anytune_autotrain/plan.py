@@ -32,7 +32,7 @@ __all__ = ["Plan", "diagnose", "plan"]
 _LOOKED_AT = 5_000
 _LONGEST = 100
 """Rows that are rendered: a seeded choice, and the longest ones by their characters."""
-_PACKAGES_BYTES = 1_700_000_000
+_PACKAGES_BYTES = 1_800_000_000
 _PACKAGES_CUDA_BYTES = 6_000_000_000
 
 
@@ -110,7 +110,7 @@ def plan(spec: TrainingSpec, model: str, data: dict[str, Path], *, device: Devic
         ConfigError: A word of `options.autotrain` is wrong.
     """
     resolved = defaults.resolve(spec, device)
-    found = [*_device(resolved), *(_environment(device) if here else [])]
+    found = [*_device(resolved), *_trackers(spec), *(_environment(device) if here else [])]
     try:
         folder = folders.resolve(model, weights=False)
         if wrong := problem(folder):
@@ -133,15 +133,18 @@ def plan(spec: TrainingSpec, model: str, data: dict[str, Path], *, device: Devic
 
 
 def diagnose() -> list[Finding]:
-    """Say how AutoTrain's own environment is."""
+    """Say how AutoTrain's own environment is, and which older ones still take room."""
     seen = environment.status()
     size = f", {seen.size_bytes / 1e9:.1f} GB" if seen.size_bytes else ""
-    if seen.state == "ready":
-        return [
-            Finding(severity="info", code="environment", message=f"AutoTrain's environment is ready in {seen.path}{size}: {seen.detail}")
-        ]
-    message = f"AutoTrain's environment in {seen.path} is {seen.state}: {seen.detail} The first job that needs it makes or repairs it."
-    return [Finding(severity="warning" if seen.state == "broken" else "info", code="environment", message=message, fix=seen.fix)]
+    message = f"AutoTrain's environment in {seen.path} is {seen.state}{size}: {seen.detail}"
+    if seen.state != "ready":
+        message += " The first job that needs it makes or repairs it."
+    found = [Finding(severity="warning" if seen.state == "broken" else "info", code="environment", message=message, fix=seen.fix)]
+    for folder in environment.older():
+        message = f"An AutoTrain environment of another anytune takes room in {folder}; this one does not use it."
+        fix = f"Unless that anytune is still in use: {environment.REMOVE_OLDER}"
+        found.append(Finding(severity="info", code="environment", message=message, fix=fix))
+    return found
 
 
 def _environment(device: Device) -> list[Finding]:
@@ -154,7 +157,7 @@ def _environment(device: Device) -> list[Finding]:
     size = _PACKAGES_BYTES if device == "cpu" else _PACKAGES_CUDA_BYTES
     message = (
         f"AutoTrain's environment is {seen.state}. It is made in {seen.path} when the job starts: {size / 1e9:.1f} GB from the package "
-        f"index, about a minute on a fast connection, once for a machine."
+        f"index, one to two minutes on a fast connection, once for a machine."
     )
     return [Finding(severity="info", code="environment", message=message, fix=seen.fix)]
 
@@ -224,6 +227,12 @@ def _device(resolved: defaults.Resolved) -> list[Finding]:
     if resolved.mixed_precision == "fp16":
         found.append(_error("mixed-precision", "`mixed_precision: fp16` needs an NVIDIA GPU.", "Leave it out."))
     return found
+
+
+def _trackers(spec: TrainingSpec) -> list[Finding]:
+    fix = "Leave it out of `report_to`: the ledger has the metrics. AutoTrain's environment has `tensorboard` only."
+    others = [name for name in spec.method.report_to or () if name not in {"none", "tensorboard"}]
+    return [_error("report-to", f"The tracker {name!r} is not installed in AutoTrain's environment.", fix) for name in others]
 
 
 def _room(known: Plan) -> list[Finding]:

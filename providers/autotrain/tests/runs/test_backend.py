@@ -13,6 +13,7 @@ from anytune.data import describe
 from anytune.errors import ConfigError, Unsupported
 from anytune.spec import TrainingSpec
 from anytune_autotrain import AutoTrainBackend, environment
+from anytune_huggingface.compute.dockerfile import dockerfile
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning", "ignore::UserWarning")
 
@@ -188,14 +189,14 @@ def test_a_missing_environment_is_announced_with_its_size(backend, rows, tiny_mo
     found = codes(check(backend, rows(), tiny_model))["environment"]
     assert found.severity == "info"
     assert "GB from the package index" in found.message
-    (told,) = backend.diagnose()
+    told = backend.diagnose()[0]
     assert (told.severity, told.code) == ("info", "environment")
     assert "is missing" in told.message
 
 
 def test_a_ready_environment_is_shown_by_doctor(backend):
-    (told,) = backend.diagnose()
-    assert "is ready in" in told.message
+    told = backend.diagnose()[0]
+    assert "is ready, 1.8 GB" in told.message
     assert "AutoTrain 0.8.36" in told.message
 
 
@@ -205,6 +206,22 @@ def test_a_large_file_is_sampled_and_the_longest_row_is_found_all_the_same(backe
     found = codes(check(backend, rows(many), tiny_model))
     assert found["overlong"].rows == (4322,)
     assert "5,000 of 5,200 train rows" in found["sampled"].message
+
+
+def test_a_tracker_that_autotrains_environment_has_not_is_refused(backend, rows, tiny_model):
+    found = errors(check(backend, rows(), tiny_model, method=ALONE | {"report_to": ["wandb", "tensorboard"]}))
+    assert set(found) == {"report-to"}
+    assert "'wandb'" in found["report-to"].message
+
+
+def test_tensorboard_is_written_by_the_specs_own_word(tiny_model):
+    assert AutoTrainBackend().resolved(spec_of("rows.jsonl", tiny_model, method=ALONE | {"report_to": ["tensorboard"]}))["tensorboard"]
+
+
+def test_the_image_of_a_space_is_built_with_autotrains_environment():
+    lines = dockerfile("python:3.11-slim", AutoTrainBackend.program).splitlines()
+    made = lines.index('RUN ["python", "-m", "anytune_autotrain.environment"]')
+    assert lines.index("USER user") < made
 
 
 def test_another_place_to_compute_is_refused():

@@ -154,6 +154,7 @@ def _runs(pid):
     return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
 
 
+@pytest.mark.slow
 def test_a_pause_saves_a_checkpoint_and_stops(run, written, monkeypatch):
     from anytune.local.child import Reporter
 
@@ -183,6 +184,7 @@ def test_preferences_are_learned_with_an_adapter(run, written, preferences):
     assert first["prompt"].endswith("<|im_start|>assistant\n")
 
 
+@pytest.mark.slow
 def test_odds_ratios_are_learned_by_all_weights(run, written, preferences):
     method = {"type": "orpo", "max_steps": 6, "learning_rate": 1e-3, "beta": 0.3, "logging_steps": 1, "gradient_accumulation_steps": 7}
     run.order(written(preferences), method=method).train()
@@ -207,6 +209,7 @@ def test_a_reward_model_scores_and_cannot_be_deployed(run, written, preferences,
         AutoTrainBackend().deploy(DeployOrder(ref="D", model=ModelRef.model_validate(made), name="x", ttl_s=60))
 
 
+@pytest.mark.slow
 def test_a_reward_model_is_scored_at_its_end_though_padding_closes_turns(run, written, preferences, copied):
     changed = json.loads((copied / "tokenizer_config.json").read_text()) | {"pad_token": "<|im_end|>"}
     (copied / "tokenizer_config.json").write_text(json.dumps(changed))
@@ -216,6 +219,7 @@ def test_a_reward_model_is_scored_at_its_end_though_padding_closes_turns(run, wr
     assert json.loads((run.folder / "merged" / "config.json").read_text())["pad_token_id"] != 2
 
 
+@pytest.mark.slow
 def test_plain_text_is_learned_in_blocks(run, written):
     rows = [{"text": f"{pair} please answer"} for pair in FRUIT * 6]
     run.order(written(rows), method={"type": "clm", "max_steps": 3, "max_length": 32, "learning_rate": 1e-3}).train()
@@ -228,6 +232,7 @@ def test_plain_text_is_learned_in_blocks(run, written):
     )
 
 
+@pytest.mark.slow
 def test_autotrains_own_template_brings_its_tokens_along(run, written):
     options = {"autotrain": {"chat_template": "zephyr", "log": "tensorboard"}}
     run.order(written(chats(4)), adapter="lora", method=FAST | {"max_steps": 2}, options=options).train()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from anytune.backend import Ability, Backend, Capabilities
 from anytune_huggingface.compute.choice import chosen
 from anytune_huggingface.hub.errors import translate
-from anytune_huggingface.hub.push import push
+from anytune_huggingface.models.push import push
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -97,8 +97,6 @@ class ComputeBackend(Backend):
 
     def list_jobs(self, limit: int = 100) -> list[RemoteJob]:
         """List the account's jobs, where the place can."""
-        if "list_jobs" not in self.capabilities.abilities:
-            return super().list_jobs(limit)
         return self.compute.list_jobs(limit)
 
     def poll(self, job_id: str) -> Snapshot:
@@ -151,8 +149,6 @@ class ComputeBackend(Backend):
 
     def list_deployments(self) -> list[RemoteDeployment]:
         """List the hosts that carry anytune's mark, where the place can."""
-        if "list_deployments" not in self.capabilities.abilities:
-            return super().list_deployments()
         return self.compute.list_deployments()
 
     def translate(self, error: Exception) -> AnytuneError | None:

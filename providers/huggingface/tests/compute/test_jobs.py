@@ -228,7 +228,14 @@ class TestOrdering:
     def test_each_stage_of_the_library_is_mapped(self):
         from huggingface_hub import JobStage
 
-        assert Status.UNKNOWN not in {status_of(stage.value) for stage in JobStage}
+        assert {stage.value: status_of(stage.value) for stage in JobStage} == {
+            "SCHEDULING": Status.QUEUED,
+            "RUNNING": Status.RUNNING,
+            "COMPLETED": Status.SUCCEEDED,
+            "ERROR": Status.FAILED,
+            "CANCELED": Status.CANCELLED,
+            "DELETED": Status.CANCELLED,
+        }
         assert status_of("HIBERNATING") is Status.UNKNOWN
 
 

@@ -61,3 +61,8 @@ def test_no_secret_is_in_a_line_or_a_file():
     said = event(1, 0, "Refused hf_" + "a" * 30)
     assert "aaaa" not in said.line()
     assert b"aaaa" not in lines.written([said], "event")
+
+
+def test_what_some_take_for_the_end_of_a_line_stays_in_its_record():
+    said = event(1, 0, "one\u2028two\x85three")
+    assert lines.read(said.line().splitlines()) == [said]

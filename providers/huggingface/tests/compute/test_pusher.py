@@ -92,6 +92,18 @@ def test_the_hub_is_asked_again_where_it_could_not_be_reached():
     assert waits == [1, 2]
 
 
+def test_an_outage_of_minutes_is_waited_for_and_one_of_an_hour_is_not():
+    waits = []
+
+    def call():
+        raise Unreachable("gone")
+
+    with pytest.raises(Unreachable):
+        patiently(call, wait=waits.append)
+    assert max(waits) == 60
+    assert 300 < sum(waits) <= 600
+
+
 def test_a_refusal_is_not_asked_again():
     def call():
         raise Rejected("no")

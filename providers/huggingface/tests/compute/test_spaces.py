@@ -148,8 +148,8 @@ class TestOrdering:
     def test_a_space_without_its_last_commit_is_no_job(self, hub, place, order, program):
         compute = place()
         ordered = order(compute, name="half-made", max_steps=5)
-        record, _ = compute.ordered(ordered, program(**PATH), {}, code.bundle(program().distributions))
-        compute._make(record)
+        record, told = compute.ordered(ordered, program(**PATH), {}, code.bundle(program().distributions))
+        compute._make(record, told)
         assert compute.find(ordered).jobs == ()
         job = compute.submit(ordered, program(**PATH), {})
         assert [each.id for each in compute.find(ordered).jobs] == [job.id]

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from anytune.testing.simulators.hub import HubSimulator
+from anytune_huggingface import checkpoints
 from anytune_huggingface.hub.client import Hub
-from anytune_huggingface.models import checkpoints
 
 
 @pytest.fixture(autouse=True)

@@ -204,7 +204,7 @@ def test_a_public_endpoint_has_to_be_said_twice(sim, endpoints, order):
 @pytest.mark.parametrize(
     ("word", "kind", "words"),
     [
-        ("/home/somebody/model", ConfigError, "anytune push"),
+        ("/srv/somebody/model", ConfigError, "anytune push"),
         ("starter", ConfigError, "anytune push"),
         ("ada/tuned:adapter", ConfigError, "whole ones"),
         ("ada/nothing", NotFound, "Check the id"),

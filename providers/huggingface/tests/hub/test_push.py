@@ -13,7 +13,7 @@ from anytune.testing.simulators.faults import WireFault
 from anytune.values import ModelRef
 from anytune_huggingface.hub.card import card
 from anytune_huggingface.hub.client import Hub
-from anytune_huggingface.hub.push import push
+from anytune_huggingface.models.push import push
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")  # the library's own upload of large files
 
@@ -271,8 +271,8 @@ def test_large_files_and_small_ones_are_told_apart_alike(start, tuned):
 
 def test_a_card_without_a_head_gets_one():
     assert card("# Words\n", "acme/tiny@v1:adapter") == "---\nlibrary_name: transformers\nbase_model: acme/tiny\n---\n# Words\n"
-    assert "base_model" not in card("", "/home/somebody/tiny")
-    assert "from tiny with anytune" in card("", "/home/somebody/tiny")
+    assert "base_model" not in card("", "/srv/somebody/tiny")
+    assert "from tiny with anytune" in card("", "/srv/somebody/tiny")
 
 
 def test_a_card_with_a_broken_head_is_refused():

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import threading
 
 import pytest
 
 from anytune.errors import ConfigError, MalformedReply, NotFound, QuotaExceeded, Rejected, Unreachable
 from anytune.testing.simulators.faults import WireFault
+from anytune_huggingface import checkpoints
 from anytune_huggingface.hub.client import Hub
 from anytune_huggingface.hub.record import Record, State, repo_name
-from anytune_huggingface.models import checkpoints
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")  # the library's own upload of large files
 
@@ -127,28 +126,18 @@ def test_an_earlier_part_has_nothing_more_to_say(made):
     assert made.state().step == 9
 
 
-def test_logs_go_with_the_state_in_one_commit(sim, made, tmp_path):
-    events, metrics = tmp_path / "events.jsonl", tmp_path / "metrics.jsonl"
-    lines = [{"at": "2026-11-23T00:00:00Z", "message": word, "level": "info", "data": {}} for word in ("one", "two")]
-    events.write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"at": "cut o')
-    metrics.write_text(
-        "".join(
-            json.dumps({"step": step, "at": "2026-11-23T00:00:00Z", "values": {"loss": loss}}) + "\n"
-            for step, loss in ((1, 3.0), (2, 2.0), (2, 1.5))
-        )
-    )
+def test_logs_go_with_the_state_in_one_commit(sim, made):
     before = len(repo_of(sim, made).commits)
-    made.put_state(State(status="running"), events=events, metrics=metrics)
+    made.put_state(State(status="running"), events=b"one\ntwo\n", metrics=b"three\n")
     assert len(repo_of(sim, made).commits) == before + 1
-    found = made.events()
-    assert [each.message for each in found] == ["one", "two"]
-    assert [each.message for each in made.events(found[0].id)] == ["two"]
-    assert made.events(found[1].id) == []
-    assert [(each.step, each.values["loss"]) for each in made.metrics()] == [(1, 3.0), (2, 1.5)]
-    assert [each.step for each in made.metrics(1)] == [2]
-    (tmp_path / "next").mkdir()
-    made.logs(tmp_path / "next")
-    assert (tmp_path / "next" / "events.jsonl").read_bytes() == events.read_bytes()
+    assert made.logs() == ["one", "two", "three"]
+
+
+def test_a_job_that_is_cancelled_keeps_its_figures(made):
+    made.put_state(State(status="paused", step=3, ran_s=4.5, part=2, error="Its time was up"))
+    assert made.put_state(State.cancelled(made.state()))
+    found = made.state()
+    assert (found.status, found.step, found.ran_s, found.part, found.error) == ("cancelled", 3, 4.5, 2, "")
 
 
 def test_wishes_follow_each_other_and_nothing_undoes_a_cancel(sim, made):

@@ -91,7 +91,7 @@ def from_spec(spec: TrainingSpec) -> Recipe:
         config["params"]["model_max_length"] = longest
     if options.get("push_to_hub"):
         config["hub"] = {"username": options.get("username") or "${HF_USERNAME}", "token": "${HF_TOKEN}", "push_to_hub": True}
-    return Recipe(config, (*data.findings, *said, *_beside(spec)))
+    return Recipe(config, (*data.findings, *said, *_plain(spec, data, options), *_beside(spec)))
 
 
 def _model(spec: TrainingSpec, said: list[Finding]) -> str:
@@ -126,9 +126,19 @@ def _backend(word: str, said: list[Finding]) -> str:
 
 
 def _data(data: Data, options: Mapping[str, Any]) -> dict[str, Any]:
-    template = options.get("chat_template", "tokenizer") if data.chat else None
+    asked = options.get("chat_template", "tokenizer")
+    template = asked if data.chat and asked != "none" else None
     splits = {"train_split": data.train_split, "valid_split": data.valid_split}
     return {"path": data.path, **splits, "chat_template": template, "column_mapping": dict(data.columns)}
+
+
+def _plain(spec: TrainingSpec, data: Data, options: Mapping[str, Any]) -> Iterator[Finding]:
+    """Say where a template is applied here, and by AutoTrain itself to messages only."""
+    if spec.method.type in {"dpo", "orpo", "reward"} and not data.chat and options.get("chat_template") != "none":
+        message = "AutoTrain joins prompts and answers of plain text as they stand; here the model's chat template is put around them."
+        yield finding(
+            "differs", message, "Write them as messages; or say `options: {autotrain: {chat_template: none}}`.", severity="warning"
+        )
 
 
 def _method(spec: TrainingSpec, said: list[Finding]) -> dict[str, Any]:

@@ -27,6 +27,7 @@ SCHEDULES = frozenset({"linear", "cosine", "constant", "constant_with_warmup"})
 
 _OF_LORA = ("quantization", "target_modules", "merge_adapter", "lora_r", "lora_alpha", "lora_dropout")
 _OF_PAIRS = ("max_prompt_length", "max_completion_length")
+_PAIRED = frozenset({"dpo", "orpo", "reward"})
 
 
 class Translation(NamedTuple):
@@ -77,7 +78,7 @@ def to_spec(config: Config, backend: str | None = None) -> Translation:
         "adapter": _adapter(config),
         "name": config["project_name"],
     }
-    options = _options(config, method, chat=chat)
+    options = _options(config, method)
     if options:
         given["options"] = {"autotrain": options}
     spec = TrainingSpec(**given)
@@ -141,12 +142,15 @@ def _adapter(config: Config) -> dict[str, Any]:
     return found
 
 
-def _options(config: Config, method: str, *, chat: bool) -> dict[str, Any]:
-    """Give what only AutoTrain has words for, where it is another thing than its default."""
+def _options(config: Config, method: str) -> dict[str, Any]:
+    """Give what only AutoTrain has words for, where it is another thing than what the backend takes by itself."""
     plain = (name for name, word in PARAMS.items() if word.fate == "option" and name != "chat_template")
-    found = {name: config[name] for name in plain if config[name] != PARAMS[name].default and _counts(name, config, method)}
-    if chat and config["chat_template"] != "tokenizer":
-        found["chat_template"] = config["chat_template"]
+    found = {name: config[name] for name in plain if _said(name, config) and _counts(name, config, method)}
+    template = config["chat_template"]
+    if template is None and method in _PAIRED:  # the backend would take the model's own template
+        found["chat_template"] = "none"
+    elif template not in {None, "tokenizer"}:
+        found["chat_template"] = template
     if config["peft"] and config["quantization"] == "int8":
         found["quantization"] = "int8"
     if config["log"] == "tensorboard":
@@ -156,6 +160,11 @@ def _options(config: Config, method: str, *, chat: bool) -> dict[str, Any]:
     if config["max_grad_norm"] <= 0:
         found["max_grad_norm"] = config["max_grad_norm"]
     return found
+
+
+def _said(name: str, config: Config) -> bool:
+    """Tell whether a word is written out: the backend cuts no prompts unless it is told to, AutoTrain does."""
+    return name == "max_prompt_length" or config[name] != PARAMS[name].default
 
 
 def _counts(name: str, config: Config, method: str) -> bool:

@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-_TRIES = 5
+_TRIES = 8
+_LONGEST_S = 60
 _TIMEOUT_S = 60
 _REFUSED = (401, 403, 404)
 
@@ -49,19 +50,25 @@ def fetched(url: str, sha256: str) -> bytes:
     """Fetch the archive, and refuse another one."""
     request = urllib.request.Request(url, headers={"User-Agent": "anytune"})  # noqa: S310 - the Hub's address
     request.add_unredirected_header("Authorization", f"Bearer {os.environ['HF_TOKEN']}")  # storage elsewhere does not get it
-    for tried in range(1, _TRIES + 1):
-        try:
-            with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as reply:  # noqa: S310 - the same
-                content: bytes = reply.read()
-        except OSError as error:
-            if tried == _TRIES or getattr(error, "code", 0) in _REFUSED:
-                sys.exit(f"anytune: the code cannot be had from the Hub: {error}")
-            time.sleep(2**tried)
-        else:
-            if hashlib.sha256(content).hexdigest() == sha256:
-                return content
-            sys.exit("anytune: the code on the Hub is not the code that was sent")
-    raise AssertionError  # the last try returns or ends
+    tried = 1
+    while (content := _answer(request, last=tried == _TRIES)) is None:
+        time.sleep(min(2**tried, _LONGEST_S))
+        tried += 1
+    if hashlib.sha256(content).hexdigest() != sha256:
+        sys.exit("anytune: the code on the Hub is not the code that was sent")
+    return content
+
+
+def _answer(request: urllib.request.Request, *, last: bool) -> bytes | None:
+    """Give what the Hub answers; None where it may be asked again."""
+    try:
+        with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as reply:  # noqa: S310 - the Hub's address
+            content: bytes = reply.read()
+            return content
+    except OSError as error:
+        if last or getattr(error, "code", 0) in _REFUSED:
+            sys.exit(f"anytune: the code cannot be had from the Hub: {error}")
+        return None
 
 
 def missing(lines: Iterable[str]) -> Iterator[str]:

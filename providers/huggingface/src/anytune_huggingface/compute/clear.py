@@ -31,9 +31,7 @@ def clear(record: Record, *, space: bool, data: bool) -> None:
     if data and done:
         source = DataRepo(hub)
         for sha256 in dict(record.order().get("data") or {}).values():
-            if source.find(str(sha256)) is not None:
-                with asking(source.repo):
-                    hub.api.delete_file(f"{sha256}.jsonl", source.repo, repo_type="dataset", token=hub.bearer)
+            source.delete(str(sha256))
     try:
         with asking(record.repo):
             if space and done:

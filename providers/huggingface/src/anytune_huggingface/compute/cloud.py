@@ -24,15 +24,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from anytune.backend import DeployOrder, LocalFile, Order, RemoteDeployment, RemoteFile
+    from anytune.local import Progress
     from anytune.spec import TrainingSpec
-    from anytune.values import Checkpoint, ModelRef, Quote
+    from anytune.values import Event, Metric, ModelRef, Quote
     from anytune_huggingface.compute.lines import Said
     from anytune_huggingface.compute.place import Program
     from anytune_huggingface.device import Device
     from anytune_huggingface.hub.endpoints import Endpoints
     from anytune_huggingface.hub.prices import Sold
+    from anytune_huggingface.hub.state import State
 
-__all__ = ["IMAGE", "CloudCompute", "CloudSettings", "seconds"]
+__all__ = ["IMAGE", "CloudCompute", "CloudSettings", "figures", "seconds"]
 
 IMAGE = "python:3.11.14-bookworm"
 """Docker's own image of Python on Debian, with a compiler, pinned to a release of the version that all of this was tried with."""
@@ -54,6 +56,12 @@ def seconds(span: str | float) -> float:
     if found <= 0:
         raise ConfigError(f"{span!r} is no time.", fix="Write `30m`, `4h`, `2d` or a number of seconds.")
     return found
+
+
+def figures(said: Progress | State | None, *, running: bool) -> dict[str, Any]:
+    """Give what a snapshot tells of how far a job is; when it will end, only while it runs."""
+    told = {} if said is None else said.model_dump(include=set(lines.FIGURES))
+    return told if running else told | {"eta_s": None}
 
 
 class CloudSettings(Settings):
@@ -226,14 +234,15 @@ class CloudCompute:
         record.create(told.model_dump(mode="json"))
         return record, CloudOrder.model_validate(record.order())
 
-    def told(self, record: Record, **more: Any) -> Told:
-        """Say how a container shall run."""
+    def told(self, record: Record, order_sha256: str, **more: Any) -> Told:
+        """Say how a container shall run, and which order."""
         given = self._common
         return Told(
             record=record.repo,
+            order_sha256=order_sha256,
             timeout_s=given.timeout_s,
             grace_s=given.grace_s,
-            hold_s=given.look_s,
+            look_s=given.look_s,
             pace_s=given.pace_s,
             push_s=given.push_s,
             keep=given.checkpoints,
@@ -251,20 +260,25 @@ class CloudCompute:
 
     # What is told.
 
+    def events(self, job_id: str, after: str | None) -> list[Event]:
+        """Give what the program and its runner said."""
+        return lines.events(self._said(job_id), after)
+
+    def metrics(self, job_id: str, after: int | None) -> list[Metric]:
+        """Give the numbers of each logged step."""
+        return lines.metrics(self._said(job_id), after)
+
+    def _said(self, job_id: str) -> list[Said]:
+        """Give all that a job told, oldest first."""
+        raise NotImplementedError
+
     def said(self, record: Record, logs: Iterable[list[str]]) -> list[Said]:
         """Put together what the record and the logs tell."""
-        texts = []
-        for kind in ("events", "metrics"):
-            try:
-                content = self.hub.read(record.repo, f"anytune/{kind}.jsonl")
-            except NotFound:
-                content = None
-            texts.append(lines.read((content or b"").decode("utf-8", "replace").splitlines()))
-        return lines.joined(*texts, *(lines.read(log) for log in logs))
-
-    def checkpoints_of(self, record: Record) -> list[Checkpoint]:
-        """Give the checkpoints of a record; each can be trained further, or deployed."""
-        return record.checkpoints()
+        try:
+            kept = record.logs()
+        except NotFound:
+            kept = []
+        return lines.joined(*(lines.read(text) for text in (kept, *logs)))
 
     def delete_model(self, model: ModelRef) -> None:
         """Delete the repository of a job of this account, with its checkpoints; no other repository.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from anytune_huggingface.compute.beacon import APP_PORT
+from anytune_huggingface.compute.page import APP_PORT
+from anytune_huggingface.compute.told import QUIET
 
 if TYPE_CHECKING:
     from anytune_huggingface.compute.place import Program
@@ -16,14 +17,7 @@ __all__ = ["CODE", "DOCKERFILE", "dockerfile", "readme", "requirements"]
 DOCKERFILE, CODE, REQUIREMENTS = "Dockerfile", "code.zip", "requirements.txt"
 
 _THERE = "/anytune"
-_ENV = {
-    "HF_HUB_DISABLE_TELEMETRY": "1",
-    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-    "DO_NOT_TRACK": "1",
-    "PYTHONUNBUFFERED": "1",
-    "GOMP_SPINCOUNT": "0",
-    "PYTHONPATH": f"{_THERE}/code",
-}
+_ENV = QUIET | {"PYTHONPATH": f"{_THERE}/code"}
 
 
 def dockerfile(image: str, program: Program) -> str:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from anytune.backend import Found, RemoteJob
 from anytune.errors import AnytuneError, ConfigError, NotFound
 from anytune.values import Snapshot, Status, now
-from anytune_huggingface.compute import code, lines, parts
-from anytune_huggingface.compute.cloud import CloudCompute, CloudSettings
+from anytune_huggingface.compute import claims, code, lines, parts
+from anytune_huggingface.compute.cloud import CloudCompute, CloudSettings, figures
 from anytune_huggingface.compute.logs import Logs, last_words
 from anytune_huggingface.compute.place import Place
-from anytune_huggingface.compute.told import CloudOrder
+from anytune_huggingface.compute.told import told_in
 from anytune_huggingface.hub.errors import asking
 from anytune_huggingface.hub.record import Record, State
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from huggingface_hub import JobInfo
 
     from anytune.backend import Order
-    from anytune.values import Checkpoint, Event, Metric
+    from anytune.values import Checkpoint
     from anytune_huggingface.compute.lines import Said
     from anytune_huggingface.compute.place import Program
     from anytune_huggingface.hub.client import Hub
@@ -33,9 +33,8 @@ _PLACE = Place(
         {"upload", "events", "metrics", "checkpoints", "pause", "resume", "delete_model", "deploy", "list_jobs", "list_deployments"}
     ),
     tag="label",
-    settle_s=240,
+    settle_s=claims.SETTLE_S,
 )
-"""How late a listing may be is not documented: the settle time is that of a request that was given up (120 s) and two minutes more."""
 
 _STAGES: dict[str, Status] = {
     "SCHEDULING": Status.QUEUED,
@@ -89,7 +88,7 @@ class JobsCompute(CloudCompute):
         packed = code.bundle(program.distributions)
         code.send(self.hub, self.data.repo, packed)
         record, told = self.ordered(order, program, resolved, packed)
-        info = parts.start(self.hub, told, self.told(record, resumes=self.settings.resumes))
+        info = parts.start(self.hub, told, self.told(record, told.sha256, resumes=self.settings.resumes))
         return RemoteJob(
             id=info.id,
             ref=order.ref,
@@ -133,18 +132,11 @@ class JobsCompute(CloudCompute):
         progress = lines.progress(lines.read(self._log(mine[-1]))) if status is Status.RUNNING else None
         if record is not None and state is None and progress is None and status is not Status.QUEUED:
             state = _readable(record)
-        best = progress or state
-        step = best.step if best is not None else None
         running = sum(_running_s(info) for info in mine)
         return Snapshot(
             id=job_id,
             status=status,
-            step=step,
-            total_steps=best.total_steps if best is not None else None,
-            tokens_per_second=best.tokens_per_second if best is not None else None,
-            eta_s=best.eta_s if best is not None and status is Status.RUNNING else None,
-            trained_tokens=best.trained_tokens if best is not None else None,
-            peak_memory_bytes=best.peak_memory_bytes if best is not None else None,
+            **figures(progress or state, running=status is Status.RUNNING),
             cost_usd=self._cost(mine),
             minutes=round(running / 60, 3) if running else None,
             error=error,
@@ -174,6 +166,10 @@ class JobsCompute(CloudCompute):
         if state is not None and state.status == "failed":
             return Status.FAILED, state, state.error
         if state is not None and state.status == "paused" and state.part == parts.number(last):
+            ended = last.finished_at
+            follows = state.error and state.part <= self.settings.resumes
+            if follows and ended is not None and (now() - ended).total_seconds() < _PLACE.settle_s:
+                return Status.QUEUED, state, ""  # its runner orders the next part
             return Status.PAUSED, state, f"{state.error} at step {state.step or 0}; {_GOES_ON}." if state.error else ""
         return self._broken(last, record, state)
 
@@ -186,9 +182,10 @@ class JobsCompute(CloudCompute):
             points = record.checkpoints()
         except NotFound:
             return Status.UNKNOWN, state, "The Job has ended, and its repository is gone: whether there was a model is not known."
-        if points:
+        if points or state is not None:  # its runner began, and would have said that it failed
             why = last.status.message or "it was interrupted"
-            return Status.PAUSED, state, f"It stopped ({why}); `anytune jobs resume` goes on from {points[-1].id}."
+            where = points[-1].id if points else "the start"
+            return Status.PAUSED, state, f"It stopped ({why}); `anytune jobs resume` goes on from {where}."
         return Status.FAILED, state, self._why(last)
 
     def _why(self, info: JobInfo) -> str:
@@ -209,19 +206,11 @@ class JobsCompute(CloudCompute):
             total += _running_s(info) / 3600 * flavor.usd_per_hour
         return round(total, 6)
 
-    def events(self, job_id: str, after: str | None) -> list[Event]:
-        """Give what the program and its runner said."""
-        return lines.events(self._said(job_id), after)
-
-    def metrics(self, job_id: str, after: int | None) -> list[Metric]:
-        """Give the numbers of each logged step."""
-        return lines.metrics(self._said(job_id), after)
-
     def _said(self, job_id: str) -> list[Said]:
         mine = self._parts(job_id)
         record = self._record(mine[0])
         cut = [info for info in mine if parts.stage(info) != "COMPLETED" and parts.stage(info) != "SCHEDULING"]
-        logs = [self._log(info) for info in cut]
+        logs = [self._log_if_there(info) for info in cut]
         return self.said(record, logs) if record is not None else lines.joined(*(lines.read(log) for log in logs))
 
     def checkpoints(self, job_id: str) -> list[Checkpoint]:
@@ -232,48 +221,57 @@ class JobsCompute(CloudCompute):
     # What is asked.
 
     def cancel(self, job_id: str) -> None:
-        """End all parts; what was pushed stays."""
+        """End all parts; what was pushed stays. Of two Jobs of one order, whose record is the same, the other one goes on."""
         mine = self._parts(job_id)
         record = self._record(mine[0])
-        if parts.stage(mine[-1]) in parts.ENDED and self._status(mine, record)[0].terminal:
+        if not any(map(_live, mine)) and self._status(mine, record)[0].terminal:
             return
+        if record is not None and self._twins(mine[0]):
+            record = None
         if record is not None:
             record.ask("cancel")  # first: a part that is about to order the next one sees it, and so does that one
             mine = self._parts(job_id)
-        for info in mine:
-            if parts.stage(info) not in parts.ENDED:
-                self._end(info)
+        for info in filter(_live, mine):
+            self._end(info)
         if record is not None:
-            before = _readable(record)
-            told = before.model_dump(exclude={"status", "at", "error"}) if before is not None else {}
-            record.put_state(State.model_validate(told | {"status": "cancelled", "part": parts.number(mine[-1])}))
+            record.put_state(State.cancelled(_readable(record), part=parts.number(mine[-1])))
+
+    def _twins(self, first: JobInfo) -> bool:
+        """Tell whether another Job of the same order runs: a late create, which core has cancelled once it sees the two."""
+        ref = (first.labels or {}).get(parts.REF)
+        if ref is None:
+            return False
+        listed = parts.labelled(self.hub, ref)
+        others = [info for info in listed if parts.number(info) == 1 and info.id != first.id]
+        return any(_live(info) for other in others for info in parts.of(other, listed))
 
     def _end(self, info: JobInfo) -> None:
         try:
             with asking(f"Job {info.id}"):
                 self.hub.api.cancel_job(job_id=info.id, namespace=self.hub.namespace, token=self.hub.bearer)
         except AnytuneError:
-            if parts.stage(self._first(info.id)) not in parts.ENDED:
+            if _live(self._first(info.id)):
                 raise
 
     def pause(self, job_id: str) -> None:
         """Ask for a checkpoint and an end."""
         mine = self._parts(job_id)
-        if parts.stage(mine[-1]) not in parts.ENDED:
+        if _live(mine[-1]):
             self._ours(mine[0]).ask("hold")
 
     def resume(self, job_id: str) -> None:
         """Order the next part, once; one that runs goes on."""
         mine = self._parts(job_id)
         record = self._ours(mine[0])
-        live = parts.stage(mine[-1]) not in parts.ENDED
+        live = any(map(_live, mine))
         if not live and (status := self._status(mine, record)[0]).terminal:
             raise ConfigError(f"Job {job_id} has ended as {status}.", fix="Start a new attempt.", job_id=job_id)
         record.ask("resume")
-        if live:
+        state = _readable(record)  # a container that has said so is about to end, and looks at no wish any more
+        if live and not (state is not None and state.status == "paused" and state.part == parts.number(mine[-1])):
             return
-        order = CloudOrder.model_validate(record.order())
-        told = self.told(record, part=parts.number(mine[-1]), first=mine[0].id)
+        told = self.told(record, told_in(mine[0].environment), part=parts.number(mine[-1]), first=mine[0].id)
+        order = told.admitted(record.order())  # the record is where somebody else may write, the first Job's variables are not
         parts.start_next(self.hub, order, told, resumes=self.settings.resumes)
 
     # Its parts.
@@ -300,9 +298,20 @@ class JobsCompute(CloudCompute):
             raise ConfigError(f"Job {info.id} was not made by anytune: it cannot pause.", fix="Cancel it instead.", job_id=info.id)
         return record
 
+    def _log_if_there(self, info: JobInfo) -> list[str]:
+        """Give the log of a part; an old one may be gone, and the record tells all that was before its last push."""
+        try:
+            return self._log(info)
+        except NotFound:
+            return []
+
     def _log(self, info: JobInfo) -> list[str]:
         path = f"/api/jobs/{self.hub.namespace}/{info.id}/logs"
         return self._logs.lines(path, ended=parts.stage(info) in parts.ENDED)
+
+
+def _live(info: JobInfo) -> bool:
+    return parts.stage(info) not in parts.ENDED
 
 
 def _readable(record: Record) -> State | None:

@@ -17,11 +17,16 @@ from anytune.values import Event, Metric
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Kind", "Said", "events", "joined", "metrics", "progress", "read", "written"]
+__all__ = ["FIGURES", "MARK", "Kind", "Said", "events", "joined", "metrics", "progress", "read", "written"]
 
 Kind = Literal["event", "metric", "progress"]
 
-_MARK = "::anytune "
+FIGURES = tuple(name for name in Progress.model_fields if name != "at")
+"""What is told of how far a job is: the names that a progress, a state and a snapshot share."""
+
+MARK = "::anytune "
+"""What a record begins with in a log."""
+
 _KINDS = get_args(Kind)
 
 
@@ -50,8 +55,8 @@ class Said(NamedTuple):
         return {"id": self.id, "kind": self.kind, **self.body}
 
     def line(self) -> str:
-        """Give it as the log shows it, without what looks like a secret."""
-        return _MARK + redact(json.dumps(self.record(), separators=(",", ":"), ensure_ascii=False))
+        """Give it as the log shows it, without what looks like a secret. In ASCII: some readers end a line at other characters too."""
+        return MARK + redact(json.dumps(self.record(), separators=(",", ":")))
 
 
 def written(found: Iterable[Said], kind: Kind) -> bytes:
@@ -105,7 +110,7 @@ _EVENT = ("at", "message", "level", "data")
 
 
 def _parsed(line: str) -> Said | None:
-    text = line.partition(_MARK)[2] if _MARK in line else line
+    text = line.partition(MARK)[2] if MARK in line else line
     if not text.startswith("{"):
         return None
     try:

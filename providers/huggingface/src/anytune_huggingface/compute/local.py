@@ -11,12 +11,11 @@ from anytune.backend import Found, RemoteDeployment, RemoteFile, RemoteJob
 from anytune.errors import ConfigError, NotFound, Unsupported
 from anytune.paths import home, host
 from anytune.values import ModelRef, Snapshot, Status, now
-from anytune_huggingface import files
+from anytune_huggingface import checkpoints, files
 from anytune_huggingface.compute import tasks
 from anytune_huggingface.compute.place import Place
 from anytune_huggingface.device import Device, device
 from anytune_huggingface.hub.client import Hub
-from anytune_huggingface.models import checkpoints
 from anytune_huggingface.order import TrainOrder
 from anytune_huggingface.serving import options
 

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from anytune.errors import redact
+from anytune_huggingface.compute.lines import MARK
 from anytune_huggingface.hub.errors import asking
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Logs", "last_words"]
 
 _KEPT = 8
-_MARK = "::anytune "
+_READ_S = 20.0
 _LAST_LINES = 12
 
 
@@ -45,19 +46,19 @@ class Logs:
             ended: It cannot grow any more.
 
         Raises:
-            AnytuneError: The Hub could not be asked.
+            AnytuneError: The Hub could not be asked, or broke a log off that has an end.
         """
         key = f"{path}{'#' if ended else ''}"
         at, found = self._read.get(key, (0.0, []))
         if at and (ended or time.monotonic() - at < 2 * self._quiet_s):
             return found
-        found = self._ask(path)
+        found = self._ask(path, ended=ended)
         self._read[key] = time.monotonic(), found
         while len(self._read) > _KEPT:
             self._read.popitem(last=False)
         return found
 
-    def _ask(self, path: str) -> list[str]:
+    def _ask(self, path: str, *, ended: bool) -> list[str]:
         import httpx2  # noqa: PLC0415 - loaded with the library
         from huggingface_hub import get_session  # noqa: PLC0415 - takes half a second to load
         from huggingface_hub.utils._headers import build_hf_headers  # noqa: PLC0415 - the same
@@ -66,7 +67,7 @@ class Logs:
         found: list[str] = []
         api = self._hub.api
         headers = build_hf_headers(token=self._hub.bearer)
-        timeout = httpx2.Timeout(20.0, read=self._quiet_s)
+        timeout = httpx2.Timeout(_READ_S, read=_READ_S if ended else self._quiet_s)
         with asking("the log"):
             try:
                 with get_session().stream(
@@ -78,14 +79,16 @@ class Logs:
                     for line in response.iter_lines():
                         if line.startswith("data: "):
                             found.append(_text(line))  # noqa: PERF401 - what came before a silence is kept
-            except (httpx2.ReadTimeout, httpx2.RemoteProtocolError):  # silent for now, or broken off: what came is true
-                return found
+            except (httpx2.ReadTimeout, httpx2.RemoteProtocolError):
+                if ended:  # it is kept for good, and what the record does not hold yet stands at its end
+                    raise
+                return found  # silent for now, or broken off: what came is true
         return found
 
 
 def last_words(log: list[str]) -> str:
     """Give the last lines that are no records, for an error."""
-    told = [redact(line) for line in log if line.strip() and not line.startswith((_MARK, "====="))]
+    told = [redact(line) for line in log if line.strip() and not line.startswith((MARK, "====="))]
     return "\n".join(told[-_LAST_LINES:])
 
 

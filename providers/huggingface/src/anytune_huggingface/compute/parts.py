@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from anytune.errors import MalformedReply
+from anytune.errors import AnytuneError, MalformedReply, Transient, Unreachable
+from anytune_huggingface.compute import claims
 from anytune_huggingface.compute.code import BOOTSTRAP
+from anytune_huggingface.compute.told import QUIET
 from anytune_huggingface.hub.errors import asking
+from anytune_huggingface.hub.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,14 +38,6 @@ _LABEL_MAX = 100
 
 _BEGIN = "import os; exec(os.environ['ANYTUNE_BOOTSTRAP'])"
 """One line: somebody has seen the service put a command of several lines on one (a Space's script, read 2026-11-23)."""
-
-_QUIET = {
-    "HF_HUB_DISABLE_TELEMETRY": "1",
-    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-    "DO_NOT_TRACK": "1",
-    "PYTHONUNBUFFERED": "1",
-    "GOMP_SPINCOUNT": "0",
-}
 
 
 def labelled(hub: Hub, ref: str | None = None, *, firsts: int | None = None) -> list[JobInfo]:
@@ -109,12 +104,11 @@ def start(hub: Hub, order: CloudOrder, told: Told) -> JobInfo:
         **({_LEDGER: order.ledger} if order.ledger else {}),
         **({_FIRST: told.first} if told.first else {}),
     }
-    where = {} if hub.endpoint == "https://huggingface.co" else {"HF_ENDPOINT": hub.endpoint}
     with asking("the new Job"):
         made: Any = hub.api.run_job(
             image=told.image,
             command=["python", "-c", _BEGIN],
-            env=_QUIET | where | told.environment() | {"ANYTUNE_CODE": code, "ANYTUNE_BOOTSTRAP": BOOTSTRAP},
+            env=QUIET | hub.environment | told.environment() | {"ANYTUNE_CODE": code, "ANYTUNE_BOOTSTRAP": BOOTSTRAP},
             secrets={"HF_TOKEN": hub.bearer},
             flavor=told.flavor,
             timeout=int(told.timeout_s),
@@ -129,7 +123,7 @@ def start(hub: Hub, order: CloudOrder, told: Told) -> JobInfo:
 
 
 def start_next(hub: Hub, order: CloudOrder, told: Told, *, resumes: int | None = None) -> JobInfo | None:
-    """Order the part after `told.part`, unless it is there already.
+    """Order the part after `told.part`, unless it is there already, or may be.
 
     Args:
         hub: The account.
@@ -139,13 +133,27 @@ def start_next(hub: Hub, order: CloudOrder, told: Told, *, resumes: int | None =
 
     Returns:
         None where it is there, or a later one.
+
+    Raises:
+        Unreachable: It may have been ordered a moment ago and not be listed yet, or its first part is not listed.
+        AnytuneError: As `start`.
     """
     found = labelled(hub, order.ref)
-    first = told.first or next((info.id for info in found if number(info) == told.part == 1), None)
+    first = told.first or told.job or next((info.id for info in found if number(info) == told.part == 1), None)
+    if first is None:
+        raise Unreachable(f"The first Job of {told.record} is not listed.", fix="Run `anytune jobs resume` later.")
     if any(number(info) > told.part and (info.labels or {}).get(_FIRST) == first for info in found):
         return None
     left = told.resumes - 1 if resumes is None else resumes
-    return start(hub, order, told.model_copy(update={"part": told.part + 1, "resumes": max(0, left), "first": first}))
+    following = told.model_copy(update={"part": told.part + 1, "resumes": max(0, left), "first": first})
+    record = Record(hub, told.record)
+    claims.take(record, following.part)
+    try:
+        return start(hub, order, following)
+    except AnytuneError as error:
+        if not isinstance(error, Transient):
+            claims.release(record, following.part)
+        raise
 
 
 def _word(text: str) -> str:

@@ -6,7 +6,7 @@ import os
 import shutil
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from anytune.errors import AnytuneError, Transient
 
@@ -16,24 +16,28 @@ if TYPE_CHECKING:
 
 __all__ = ["Pusher", "patiently"]
 
-_TRIES = 5
+T = TypeVar("T")
+
+_PATIENCE_S, _LONGEST_S = 600.0, 60.0
+"""Longer than most outages, and cheaper than to train again what was not pushed."""
 
 
-def patiently(call: Callable[[], object], *, tries: int = _TRIES, wait: Callable[[float], object] = time.sleep) -> None:
+def patiently(call: Callable[[], T], *, for_s: float = _PATIENCE_S, wait: Callable[[float], object] = time.sleep) -> T:
     """Make a call that may be made again, again where the Hub could not be reached: nobody else is there to do it.
 
     Raises:
-        AnytuneError: It failed for good, or at each try.
+        AnytuneError: It failed for good, or still after `for_s` seconds of waiting.
     """
-    for tried in range(tries):
+    waited_s, pause_s = 0.0, 1.0
+    while True:
         try:
-            call()
+            return call()
         except AnytuneError as error:
-            if not isinstance(error, Transient) or tried == tries - 1:
+            wanted_s = min(getattr(error, "retry_after", None) or pause_s, _LONGEST_S)
+            if not isinstance(error, Transient) or waited_s + wanted_s > for_s:
                 raise
-            wait(float(getattr(error, "retry_after", None) or 2**tried))
-        else:
-            return
+        wait(wanted_s)
+        waited_s, pause_s = waited_s + wanted_s, 2 * pause_s
 
 
 class Pusher:

@@ -22,16 +22,17 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from anytune.errors import AnytuneError, Transient, redact
 from anytune.local import Reporter
-from anytune_huggingface.compute import base, beacon, lines, luggage, parts
+from anytune_huggingface.compute import base_model, inputs, lines, page, parts
 from anytune_huggingface.compute.clear import clear
 from anytune_huggingface.compute.follow import Child, Follower, child_environment_of, program_argv
 from anytune_huggingface.compute.pusher import Pusher, patiently
-from anytune_huggingface.compute.told import CloudOrder, Told
+from anytune_huggingface.compute.told import Told
 from anytune_huggingface.hub.client import Hub
 from anytune_huggingface.hub.record import Record, State
 
 if TYPE_CHECKING:
     from anytune_huggingface.compute.lines import Said
+    from anytune_huggingface.compute.told import CloudOrder
 
 __all__ = ["Runner", "main"]
 
@@ -92,18 +93,15 @@ class Runner:
         if found is not None and (found.final or found.part > self.told.part):
             show(f"anytune: the record says {found.status} of part {found.part}: nothing is left to do.")
             return 1 if found.status == "failed" else 0
-        order = CloudOrder.model_validate(self.record.order())
+        order = self._order()
         self._before = found
         budget = (order.spec.get("budget") or {}).get("max_hours")
         self._budget_s = float(budget) * 3600 if budget else math.inf
-        self.record.logs(self.work)
-        for path in (self.work / "events.jsonl", self.work / "metrics.jsonl"):
-            self._said += lines.read(path.read_text(encoding="utf-8").splitlines()) if path.is_file() else []
-        self._said.sort(key=lambda said: said.id)
+        self._said += lines.joined(lines.read(patiently(self.record.logs)))
         self._put("running")
         threading.Thread(target=self._watch, name="wishes", daemon=True).start()
-        patiently(lambda: luggage.fetch(self.record, order, self.run_dir, f"{self.told.place}:{self.told.record}"))
-        name, problems = luggage.resume_from(self.record, found, self.run_dir, self.task)
+        patiently(lambda: inputs.fetch(self.record, order, self.run_dir, f"{self.told.place}:{self.told.record}"))
+        name, problems = patiently(lambda: inputs.resume_from(self.record, found, self.run_dir, self.task))
         for problem in problems:
             self.reporter.event(f"A checkpoint of the record is not used: {problem}.", "warning")
         start = f", from {name}" if name else ""
@@ -175,7 +173,7 @@ class Runner:
                     self._put("running")
             except AnytuneError as error:
                 show(f"anytune: {error}")
-            self._over.wait(self.told.hold_s)
+            self._over.wait(self.told.look_s)
 
     def _offer(self) -> None:
         reported = self.follower.read("checkpoint.json")
@@ -212,7 +210,7 @@ class Runner:
         adapter = Path(artifacts["adapter"]) if "adapter" in artifacts else None
         folder = str(json.loads((self.run_dir / "order.json").read_text(encoding="utf-8"))["model"])
         if adapter is not None:
-            base.name_base(adapter, order.model)
+            base_model.name_base(adapter, order.model)
         card = (merged / "README.md").read_text(encoding="utf-8") if (merged / "README.md").is_file() else ""
         clean = json.loads(json.dumps(result | {"model": {"base_model": order.model}}).replace(folder, order.model))
         state = self._now("finished")
@@ -231,10 +229,11 @@ class Runner:
             return self._failed(f"The budget of {self._budget_s / 3600:g} hours is used up; the checkpoints are kept.")
         self.follower.look(last=True)
         self._put("paused", _REASONS[why])
-        asked = self.record.asked()
-        if why == "time" and self.told.resumes and (asked is None or asked.wish == "resume"):
-            order = CloudOrder.model_validate(self.record.order())
-            parts.start_next(self.record.hub, order, self.told)
+        if self.told.place == "hf_jobs" and (why == "asked" or (why == "time" and self.told.resumes)):
+            asked = patiently(self.record.asked)
+            if asked is None or asked.wish == "resume":
+                left = self.told.resumes - (why == "time")
+                parts.start_next(self.record.hub, self._order(), self.told, resumes=left)
         return 0
 
     def _failed(self, message: str) -> int:
@@ -253,17 +252,18 @@ class Runner:
             show("anytune: the last checkpoint is not in the record yet.")
 
     def _state(self) -> State | None:
-        found: list[State | None] = []
-        patiently(lambda: found.append(self.record.state()))
-        return found[-1]
+        return patiently(self.record.state)
+
+    def _order(self) -> CloudOrder:
+        return self.told.admitted(patiently(self.record.order))
 
     def _now(self, status: str, error: str = "") -> State:
         """Give the state as it is."""
         said = self.follower.read("progress.json") or {}
         before = self._before
-        told = {name: said[name] for name in _PROGRESS if said.get(name) is not None}
+        told = {name: said[name] for name in lines.FIGURES if said.get(name) is not None}
         if before is not None and "step" not in told:
-            told = before.model_dump(include=set(_PROGRESS))
+            told = before.model_dump(include=set(lines.FIGURES))
         mine = {"status": status, "part": self.told.part, "error": redact(error)[:4000], "ran_s": round(self._ran_s(), 3)}
         return State.model_validate(told | mine)
 
@@ -280,16 +280,12 @@ class Runner:
             self._wrote = time.monotonic()
             state = self._now(status, error)
             said = list(self._said)
-            events, metrics = self.work / "said-events.jsonl", self.work / "said-metrics.jsonl"
-            events.write_bytes(lines.written(said, "event"))
-            metrics.write_bytes(lines.written(said, "metric"))
-            written: list[bool] = []
-            patiently(lambda: written.append(self.record.put_state(state, events=events, metrics=metrics)))
-        if not written[-1]:  # it was cancelled, or a later part runs: this container has nothing more to say
+            events, metrics = lines.written(said, "event"), lines.written(said, "metric")
+            written = patiently(lambda: self.record.put_state(state, events=events, metrics=metrics))
+        if not written:  # it was cancelled, or a later part runs: this container has nothing more to say
             self._dismissed.set()
 
 
-_PROGRESS = ("step", "total_steps", "tokens_per_second", "eta_s", "trained_tokens", "peak_memory_bytes")
 _lock = threading.Lock()
 
 
@@ -305,7 +301,7 @@ def main() -> int:
     told = Told.here()
     hub = Hub(namespace=told.record.partition("/")[0])
     if told.place == "spaces":
-        beacon.light(int(os.environ.get("PORT", beacon.APP_PORT)))
+        page.serve(int(os.environ.get("PORT", page.APP_PORT)))
     code = 1
     try:
         code = Runner(told, hub)()

@@ -15,7 +15,7 @@ from anytune.values import Snapshot, Status
 from anytune_huggingface.compute import code, lines
 from anytune_huggingface.compute import dockerfile as docker
 from anytune_huggingface.compute.clear import clear
-from anytune_huggingface.compute.cloud import CloudCompute, CloudSettings
+from anytune_huggingface.compute.cloud import CloudCompute, CloudSettings, figures
 from anytune_huggingface.compute.logs import Logs, last_words
 from anytune_huggingface.compute.place import Place
 from anytune_huggingface.hub.changes import add
@@ -24,7 +24,7 @@ from anytune_huggingface.hub.record import Record, State
 
 if TYPE_CHECKING:
     from anytune.backend import Order
-    from anytune.values import Checkpoint, Event, Metric
+    from anytune.values import Checkpoint
     from anytune_huggingface.compute.lines import Said
     from anytune_huggingface.compute.place import Program
     from anytune_huggingface.compute.told import CloudOrder
@@ -98,9 +98,10 @@ class SpaceCompute(CloudCompute):
     def submit(self, order: Order, program: Program, resolved: dict[str, Any]) -> RemoteJob:
         """Make the record and the Space where they are not there yet, and at last let the Space build."""
         packed = code.bundle(program.distributions)
+        self.hub.create(self.data.repo, kind="dataset")  # it may have been made public since the data was sent
         record, told = self.ordered(order, program, resolved, packed)
         if not self._built(record):
-            self._make(record)  # a change of its variables would start a Space that runs anew
+            self._make(record, told)  # a change of its variables would start a Space that runs anew
             self._build(record, told, packed)
         return RemoteJob(
             id=_id(record),
@@ -112,10 +113,9 @@ class SpaceCompute(CloudCompute):
             raw={"url": f"{self.hub.endpoint}/spaces/{record.repo}", "repository": record.url},
         )
 
-    def _make(self, record: Record) -> None:
+    def _make(self, record: Record, order: CloudOrder) -> None:
         """Make the empty Space, with its secret and its variables."""
-        told = self.told(record, place="spaces", clean=self.settings.clean, clean_data=self.settings.clean_data)
-        where = {} if self.hub.endpoint == "https://huggingface.co" else {"HF_ENDPOINT": self.hub.endpoint}
+        told = self.told(record, order.sha256, place="spaces", clean=self.settings.clean, clean_data=self.settings.clean_data)
         free = (price := self.price(told.flavor)) is not None and price.usd_per_hour == 0
         api, token = self.hub.api, self.hub.bearer
         with asking(record.repo):
@@ -132,7 +132,7 @@ class SpaceCompute(CloudCompute):
             if not api.repo_info(record.repo, repo_type="space").private:
                 raise Rejected(f"The Space {record.repo} is public.", fix="Delete it, or rename the job.")
             api.add_space_secret(record.repo, "HF_TOKEN", token, token=token)
-            for name, value in (told.environment() | where).items():
+            for name, value in (told.environment() | self.hub.environment).items():
                 api.add_space_variable(record.repo, name, value, token=token)
 
     def _build(self, record: Record, told: CloudOrder, packed: code.Bundle) -> None:
@@ -173,25 +173,19 @@ class SpaceCompute(CloudCompute):
     # What is seen.
 
     def poll(self, job_id: str) -> Snapshot:
-        """Observe the record first, then the Space."""
+        """Observe the Space, then the record, whose word comes first."""
         record = self._record(job_id)
-        state = record.state()
+        stage, hardware, message = self._runtime(record)
+        state = record.state()  # after the Space: one that finished in between is gone, and has left its last word here
         if state is None and not record.exists():
             raise NotFound(f"There is no job {job_id} in {self.hub.namespace}.", fix="Check the id and the namespace.", job_id=job_id)
-        stage, hardware, message = self._runtime(record)
         status, error = self._status(record, state, stage, message)
         progress = lines.progress(lines.read(self._log(record))) if status is Status.RUNNING else None
-        best = progress or state
         ran_s = state.ran_s if state is not None else None
         return Snapshot(
             id=job_id,
             status=status,
-            step=best.step if best is not None else None,
-            total_steps=best.total_steps if best is not None else None,
-            tokens_per_second=best.tokens_per_second if best is not None else None,
-            eta_s=best.eta_s if best is not None and status is Status.RUNNING else None,
-            trained_tokens=best.trained_tokens if best is not None else None,
-            peak_memory_bytes=best.peak_memory_bytes if best is not None else None,
+            **figures(progress or state, running=status is Status.RUNNING),
             cost_usd=self._cost(ran_s),
             minutes=round(ran_s / 60, 3) if ran_s else None,
             error=error,
@@ -215,7 +209,7 @@ class SpaceCompute(CloudCompute):
         if held and status is Status.PAUSED:
             return Status.PAUSED, ""
         points = record.checkpoints()
-        if points or status is Status.PAUSED:
+        if points or state is not None or status is Status.PAUSED:  # its runner began, and would have said that it failed
             where = f"from {points[-1].id}" if points else "from the start"
             return Status.PAUSED, f"The Space is {stage}{f' ({message})' if message else ''}; `anytune jobs resume` goes on {where}."
         return Status.FAILED, f"The Space is {stage}. {message}\n{self._last_words(record, stage)}".strip()
@@ -238,14 +232,6 @@ class SpaceCompute(CloudCompute):
     def _cost(self, ran_s: float | None) -> float | None:
         flavor = self.price(self.settings.flavor)
         return None if flavor is None or ran_s is None else round(ran_s / 3600 * flavor.usd_per_hour, 6)
-
-    def events(self, job_id: str, after: str | None) -> list[Event]:
-        """Give what the program and its runner said."""
-        return lines.events(self._said(job_id), after)
-
-    def metrics(self, job_id: str, after: int | None) -> list[Metric]:
-        """Give the numbers of each logged step."""
-        return lines.metrics(self._said(job_id), after)
 
     def _said(self, job_id: str) -> list[Said]:
         record = self._record(job_id)
@@ -273,8 +259,7 @@ class SpaceCompute(CloudCompute):
             self._clear(record)
             return
         record.ask("cancel")
-        told = state.model_dump(exclude={"status", "at", "error"}) if state is not None else {}
-        record.put_state(State.model_validate(told | {"status": "cancelled"}))
+        record.put_state(State.cancelled(state))
         self._clear(record)
 
     def _clear(self, record: Record) -> None:
@@ -294,7 +279,9 @@ class SpaceCompute(CloudCompute):
         if state is not None and state.final:
             raise ConfigError(f"Job {job_id} has ended as {state.status}.", fix="Start a new attempt.", job_id=job_id)
         record.ask("resume")
-        if status_of(self._runtime(record)[0]) in {Status.PAUSED, Status.FAILED}:
+        state = record.state()
+        ending = state is not None and state.status == "paused"  # its container looks at no wish any more
+        if ending or status_of(self._runtime(record)[0]) in {Status.PAUSED, Status.FAILED}:
             with asking(record.repo):
                 self.hub.api.restart_space(record.repo, token=self.hub.bearer)
 

@@ -1,1 +1,1 @@
-"""The Hugging Face Hub: its client, the records of jobs that run there, prices, Inference Endpoints, and what is published."""
+"""The Hugging Face Hub: its client, the records of jobs that run there, prices, and Inference Endpoints."""

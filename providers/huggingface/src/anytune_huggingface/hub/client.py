@@ -73,6 +73,11 @@ class Hub:
         return found
 
     @property
+    def environment(self) -> dict[str, str]:
+        """What another process needs in its environment to ask the same Hub; no token."""
+        return {} if self.endpoint == _ENDPOINT else {"HF_ENDPOINT": self.endpoint}
+
+    @property
     def token(self) -> SecretStr | None:
         """The token, or None where there is none."""
         word = self._token.get_secret_value() if self._token else os.environ.get("HF_TOKEN", "").strip()

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from anytune.backend import RemoteFile
 from anytune.errors import DataError, NotFound
+from anytune_huggingface import checkpoints
 from anytune_huggingface.hub.errors import asking
-from anytune_huggingface.models import checkpoints
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -108,6 +108,12 @@ class DataRepo:
         (scratch / name).rename(target)
         shutil.rmtree(scratch)
         return target
+
+    def delete(self, sha256: str) -> None:
+        """Delete a file; one that is gone is no error."""
+        if self.find(sha256) is not None:
+            with asking(f"{self.repo}/{_name(sha256)}"):
+                self.hub.api.delete_file(_name(sha256), self.repo, repo_type="dataset", token=self.hub.bearer)
 
     def _file(self, sha256: str, size_bytes: int) -> RemoteFile:
         return RemoteFile(id=f"{self.repo}/{_name(sha256)}", sha256=sha256, size_bytes=size_bytes)

@@ -15,12 +15,12 @@ import shutil
 from typing import TYPE_CHECKING, Any, Literal
 
 from anytune.errors import ConfigError, MalformedReply, NotFound, Rejected
-from anytune.values import Checkpoint, Event, Metric, ModelRef
+from anytune.values import Checkpoint, ModelRef
+from anytune_huggingface import checkpoints
 from anytune_huggingface.hub import card as cards
 from anytune_huggingface.hub.changes import add, beyond, delete, published, replaced
 from anytune_huggingface.hub.errors import asking
-from anytune_huggingface.hub.state import State, Wish, lines
-from anytune_huggingface.models import checkpoints
+from anytune_huggingface.hub.state import State, Wish
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,11 +28,7 @@ if TYPE_CHECKING:
 
     from anytune_huggingface.hub.client import Hub
 
-__all__ = ["PACE_S", "Record", "State", "Wish", "repo_name"]
-
-PACE_S = 120.0
-"""Seconds between two writes of state and logs, where nothing else is pushed. Reports quote the Hub's limit as 128 commits an hour (not
-confirmed, 2026-11-23): so three jobs of one account fit beside their checkpoints. What must be seen sooner is printed to the job's log."""
+__all__ = ["Record", "State", "Wish", "repo_name"]
 
 _ORDER, _STATE, _WISH, _RESULT = "anytune/order.json", "anytune/state.json", "anytune/wish.json", "anytune/result.json"
 _EVENTS, _METRICS = "anytune/events.jsonl", "anytune/metrics.jsonl"
@@ -155,46 +151,29 @@ class Record:
             artifacts["adapter"] = f"{self.repo}@{sha}:adapter"
         return ModelRef(id=f"{self.repo}@{sha}", base_model=base, artifacts=artifacts)
 
-    def events(self, after: str | None = None) -> list[Event]:
-        """Give the events after the event `after`, oldest first. Ids are the lines' places in the log: twelve digits, sortable."""
-        start = int(after) if after and after.isdecimal() else -1
-        found = []
-        for offset, line in lines(self.hub.read(self.repo, _EVENTS)):
-            if offset > start:
-                known = {name: line[name] for name in ("at", "message", "level", "data") if name in line}
-                found.append(Event.model_validate(known | {"id": f"{offset:012d}"}))
-        return found
+    def logs(self) -> list[str]:
+        """Give the lines of the events, then those of the metrics, as `put_state` wrote them.
 
-    def metrics(self, after: int | None = None) -> list[Metric]:
-        """Give the numbers of the steps after `after`, by step; a step that was done again shows its last numbers."""
-        found: dict[int, Metric] = {}
-        for _, line in lines(self.hub.read(self.repo, _METRICS)):
-            metric = Metric.model_validate(line)
-            earlier = found[metric.step].values if metric.step in found else {}
-            found[metric.step] = metric.model_copy(update={"values": earlier | metric.values})
-        return [found[step] for step in sorted(found) if after is None or step > after]
-
-    def logs(self, into: Path) -> None:
-        """Copy events and metrics of the earlier parts into a task's folder, so that the next part goes on with them."""
-        for name in (_EVENTS, _METRICS):
-            content = self.hub.read(self.repo, name)
-            if content is not None:
-                (into / name.rpartition("/")[2]).write_bytes(content)
+        Raises:
+            NotFound: There is no such record.
+        """
+        contents = [self.hub.read(self.repo, path) or b"" for path in (_EVENTS, _METRICS)]
+        return [line.decode("utf-8", "replace") for content in contents for line in content.splitlines()]
 
     # What is said.
 
-    def put_state(self, state: State, *, events: Path | None = None, metrics: Path | None = None) -> bool:
-        """Write the state, and the logs whole, in one commit. Call it when the status changes, else every `PACE_S`.
+    def put_state(self, state: State, *, events: bytes | None = None, metrics: bytes | None = None) -> bool:
+        """Write the state, and the logs whole, in one commit. Commits are rationed: call it when the status changes, else now and then.
 
         Args:
             state: What is so now.
-            events: The file of all events so far.
-            metrics: The file of all metrics so far.
+            events: All events so far, as JSONL.
+            metrics: All metrics so far, as JSONL.
 
         Returns:
             False where a final state or a later part stands there already: then nothing was written.
         """
-        logs = [(path, file.read_bytes()) for path, file in ((_EVENTS, events), (_METRICS, metrics)) if file is not None and file.is_file()]
+        logs = [(path, content) for path, content in ((_EVENTS, events), (_METRICS, metrics)) if content is not None]
         written = True
 
         def put(sha: str) -> list[Any] | None:

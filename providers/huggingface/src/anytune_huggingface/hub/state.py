@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from anytune.values import Value, now
 
-__all__ = ["State", "Wish", "lines"]
+__all__ = ["State", "Wish"]
 
 
 class State(Value):
@@ -42,6 +41,12 @@ class State(Value):
     trained_tokens: int | None = None
     peak_memory_bytes: int | None = None
 
+    @classmethod
+    def cancelled(cls, before: State | None, *, part: int = 1) -> State:
+        """Give the state of a job that is cancelled now, with the figures that it had before."""
+        told = before.model_dump(exclude={"status", "at", "error"}) if before is not None else {}
+        return cls.model_validate(told | {"status": "cancelled", "part": max(part, before.part if before is not None else 1)})
+
     @property
     def final(self) -> bool:
         """Tell whether it can never change again."""
@@ -62,17 +67,3 @@ class Wish(Value):
 
     wish: Literal["hold", "resume", "cancel"]
     at: datetime = Field(default_factory=now)
-
-
-def lines(content: bytes | None) -> list[tuple[int, dict[str, Any]]]:
-    """Give the whole lines of a log with their places; a line that is cut off or no JSON is passed over."""
-    found, offset = [], 0
-    for line in (content or b"").splitlines(keepends=True):
-        try:
-            record = json.loads(line) if line.endswith(b"\n") else None
-        except ValueError:
-            record = None
-        if isinstance(record, dict):
-            found.append((offset, record))
-        offset += len(line)
-    return found

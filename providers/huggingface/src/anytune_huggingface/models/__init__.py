@@ -1,1 +1,1 @@
-"""Models as folders: which one is meant, whether it is safe to load, its size, adapters and checkpoints. No weights are loaded."""
+"""Models as folders: which is meant, whether it is safe to load, its size, adapters, how it is published. Only `merge` loads weights."""

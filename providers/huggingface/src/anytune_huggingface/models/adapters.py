@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from anytune.errors import ConfigError
 from anytune.paths import home
+from anytune_huggingface import checkpoints
 from anytune_huggingface.hub.names import name
-from anytune_huggingface.models import checkpoints
 from anytune_huggingface.models.cache import once
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def merged(folder: Path, base: Path) -> Path:
     """
 
     def make(scratch: Path) -> None:
-        from anytune_huggingface.serving.proof import merge  # noqa: PLC0415 - heavy: only a child that trains or serves gets here
+        from anytune_huggingface.models.merge import merge  # noqa: PLC0415 - heavy: only a child that trains or serves gets here
 
         merge(base, folder, scratch)
 

@@ -21,9 +21,9 @@ from transformers.cli.serving.transcription import TranscriptionHandler
 from transformers.cli.serving.utils import GenerationState
 
 from anytune_huggingface.models import adapters
+from anytune_huggingface.models.merge import SAFE, generation
 from anytune_huggingface.serving.asked import Chat, Completion, Responses, refused
 from anytune_huggingface.serving.decoding import Batch
-from anytune_huggingface.serving.proof import SAFE, generation
 from anytune_huggingface.text.render import Renderer
 from anytune_huggingface.text.tokenizer import load
 

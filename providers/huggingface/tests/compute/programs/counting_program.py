@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from anytune.local import Reporter
-from anytune_huggingface.models import checkpoints
+from anytune_huggingface import checkpoints
 from anytune_huggingface.order import TrainOrder
 
 

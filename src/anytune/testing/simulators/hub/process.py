@@ -49,7 +49,9 @@ def spoken_to(folder: Path, hub: HubSimulator | None = None) -> Iterator[None]:
     environment = {name: value for name, value in os.environ.items() if name not in _OTHERS}
     environment |= {} if hub is None else hub.environment()
     disable_progress_bars()
-    with patch.multiple(constants, **read), patch.dict(os.environ, environment, clear=True):
-        yield
-    enable_progress_bars()
-    close_session()
+    try:
+        with patch.multiple(constants, **read), patch.dict(os.environ, environment, clear=True):
+            yield
+    finally:
+        enable_progress_bars()
+        close_session()

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from anytune.local import Progress
-from anytune_huggingface.compute import base
+from anytune_huggingface.compute import base_model
 from anytune_huggingface.hub.data import DataRepo
 from anytune_huggingface.order import DataFile, TrainOrder
 
@@ -29,7 +29,7 @@ def fetch(record: Record, order: CloudOrder, run_dir: Path, host: str) -> None:
     data.mkdir(parents=True, exist_ok=True)
     source = DataRepo(record.hub, order.data_repo)
     files = {role: DataFile(path=source.fetch(sha256, data), sha256=sha256) for role, sha256 in order.data.items()}
-    model = base.fetch(record.hub, order.model, run_dir / "base")
+    model = base_model.fetch(record.hub, order.model, run_dir / "base")
     spec = order.spec | {role: str(file.path) for role, file in files.items()}
     TrainOrder(
         ref=order.ref,

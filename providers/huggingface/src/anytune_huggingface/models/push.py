@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from anytune.backend import Pushed
 from anytune.errors import NotFound, Rejected
+from anytune_huggingface import checkpoints
 from anytune_huggingface.hub import card as cards
 from anytune_huggingface.hub.changes import add, delete, published
 from anytune_huggingface.hub.errors import asking
 from anytune_huggingface.hub.names import name as hub_name
-from anytune_huggingface.models import adapters, checkpoints, folders
+from anytune_huggingface.models import adapters, folders
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-__all__ = ["APP_PORT", "light"]
+__all__ = ["APP_PORT", "serve"]
 
 APP_PORT = 7860
 """Where a Docker Space answers unless its README says otherwise."""
@@ -28,7 +28,7 @@ class _Page(BaseHTTPRequestHandler):
         """Keep requests out of the log."""
 
 
-def light(port: int) -> ThreadingHTTPServer:
+def serve(port: int) -> ThreadingHTTPServer:
     """Answer on a port of all interfaces, as the Space's own proxy asks from outside of the container."""
     server = ThreadingHTTPServer(("0.0.0.0", port), _Page)  # noqa: S104 - the container's own network
     server.daemon_threads = True

@@ -25,7 +25,7 @@ def tuned(tiny_model, tmp_path):
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM
 
-    from anytune_huggingface.serving.proof import merge
+    from anytune_huggingface.models.merge import merge
 
     made = {}
     for seed, name in enumerate(NAMES):
