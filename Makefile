@@ -40,7 +40,9 @@ $(NODE)/node_modules/.installed: $(NODE)/package.json $(NODE)/package-lock.json
 quickstart: install ## Train, deploy and question the starter model: under 6 minutes on 2 cores
 	$(BIN)/anytune quickstart
 
+# AutoTrain's own environment is made first (once a machine, one to two minutes), so that no test waits for it.
 test: install $(NPM) ## Run all tests: the quick ones side by side, then the slow ones one after the other
+	$(BIN)/python -m anytune_autotrain.environment
 	$(BIN)/pytest -m "not slow" --numprocesses 2 --dist loadscope
 	$(BIN)/pytest -m slow
 

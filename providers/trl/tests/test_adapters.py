@@ -32,7 +32,7 @@ def test_a_checkpoint_becomes_a_model_that_loads(checkpoint):
 
 
 def test_making_it_leaves_the_checkpoint_fit_to_be_resumed(checkpoint):
-    from anytune_huggingface.models import checkpoints
+    from anytune_huggingface import checkpoints
 
     folders.resolve(str(checkpoint))
     assert checkpoints.problem(checkpoint) is None

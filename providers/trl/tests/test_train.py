@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from anytune_huggingface.models import checkpoints
+from anytune_huggingface import checkpoints
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::FutureWarning", "ignore::DeprecationWarning", "ignore::UserWarning", "ignore::ResourceWarning"
@@ -49,7 +49,7 @@ def test_a_lora_run_leaves_a_model_that_loads_and_its_papers(run, rows, tiny_mod
     assert result["model"]["id"] == str(run.folder / "merged")
     assert json.loads((run.folder / "adapter" / "adapter_config.json").read_text())["base_model_name_or_path"] == str(tiny_model)
     card = (run.folder / "merged" / "README.md").read_text()
-    from anytune_huggingface.models.checkpoints import sha256
+    from anytune_huggingface.checkpoints import sha256
 
     assert sha256(data) in card
     assert str(run.folder.parent) not in card

@@ -6,28 +6,25 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from anytune.codes import finding
 from anytune.errors import ConfigError
-from anytune.values import Finding, Quote
 from anytune_autotrain import defaults, environment
 from anytune_autotrain.params import SETTINGS
 from anytune_autotrain.plan import Plan, diagnose, plan
 from anytune_autotrain.shown import render
 from anytune_huggingface.backend import ComputeBackend
-from anytune_huggingface.compute import tasks
 from anytune_huggingface.compute.place import Program
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator
 
-    from anytune.backend import Ability, DataStats, DeployOrder, LocalFile, RemoteDeployment
+    from anytune.backend import Ability, DeployOrder, RemoteDeployment
     from anytune.spec import TrainingSpec
-    from anytune.values import Rendered
+    from anytune.values import Finding, Rendered
 
 __all__ = ["AutoTrainBackend"]
 
 
-class AutoTrainBackend(ComputeBackend):
+class AutoTrainBackend(ComputeBackend[Plan]):
     """Trains with AutoTrain, on this machine or in the Hugging Face cloud; serves as the trl backend does.
 
     Args:
@@ -52,32 +49,9 @@ class AutoTrainBackend(ComputeBackend):
     learns = "all"
     abilities: ClassVar[frozenset[Ability]] = frozenset({"continue", "render"})
 
-    def __init__(self, *, compute: str | Mapping[str, Any] = "local") -> None:
-        """Choose where to compute; nothing is loaded, sent or started."""
-        super().__init__(compute=compute)
-        self._plans: dict[tuple[object, ...], Plan] = {}
-
     def diagnose(self) -> list[Finding]:
         """Say how AutoTrain's own environment is, where it is this machine's."""
         return diagnose() if self.compute.place.local else []
-
-    def check(self, spec: TrainingSpec, data: Sequence[LocalFile]) -> list[Finding]:
-        """Resolve the model, render the rows, and look at the machine. Downloads of a Hub model's tokenizer may happen here."""
-        offered = self.capabilities.methods
-        if spec.method.type not in offered:
-            message = f"{self.name} does not offer method {spec.method.type!r}."
-            return [finding("method", message, f"It offers: {', '.join(sorted(offered))}.")]
-        elsewhere = self.compute.check(spec, self._model(spec))
-        try:
-            return [*elsewhere, *self._plan(spec, {file.role: file.path for file in data}).findings]
-        except ConfigError as error:
-            return [*elsewhere, Finding(severity="error", code="options", message=error.message, fix=error.fix)]
-
-    def quote(self, spec: TrainingSpec, stats: DataStats) -> Quote:  # noqa: ARG002 - it counts with the model's own tokenizer
-        """Count tokens exactly; estimate minutes and memory, and say how."""
-        data = {"train": spec.train} | ({"validation": spec.validation} if spec.validation else {})
-        found = self._plan(spec, data).quote()
-        return self.compute.quote(found) if found else Quote(basis="the rows or the model cannot be used")
 
     def resolved(self, spec: TrainingSpec) -> dict[str, Any]:
         """Give every setting as AutoTrain will be told it."""
@@ -85,7 +59,7 @@ class AutoTrainBackend(ComputeBackend):
 
     def render(self, spec: TrainingSpec, rows: Iterable[tuple[int, dict[str, Any]]], *, pieces: bool = True) -> Iterator[Rendered]:
         """Render rows as AutoTrain learns them: every token of a conversation."""
-        return render(spec, self._model(spec), rows, device=self.compute.device, pieces=pieces)
+        return render(spec, self.model(spec), rows, device=self.compute.device, pieces=pieces)
 
     def deploy(self, order: DeployOrder) -> RemoteDeployment:
         """Start a host.
@@ -102,16 +76,9 @@ class AutoTrainBackend(ComputeBackend):
             )
         return super().deploy(order)
 
-    def _model(self, spec: TrainingSpec) -> str:
-        return tasks.absolute(spec.model_for(spec.backend, self.name))
-
-    def _plan(self, spec: TrainingSpec, data: dict[str, Path]) -> Plan:
-        marks = tuple((role, str(path.resolve()), path.stat().st_mtime_ns, path.stat().st_size) for role, path in sorted(data.items()))
-        key = (spec.model_dump_json(), marks)
-        if key not in self._plans:
-            here = self.compute.place.local
-            self._plans[key] = plan(spec, self._model(spec), data, device=self.compute.device, here=here)
-        return self._plans[key]
+    def plan(self, spec: TrainingSpec, model: str, data: dict[str, Path]) -> Plan:
+        """Look at a run: its model, its rows, and this machine where it computes here."""
+        return plan(spec, model, data, device=self.compute.device, here=self.compute.place.local)
 
 
 def _architectures(config: Path) -> list[str]:

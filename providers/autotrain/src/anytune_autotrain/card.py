@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from anytune.errors import redact
+from anytune_huggingface.hub import names
 
 if TYPE_CHECKING:
     from anytune_autotrain.data import Counts
@@ -44,13 +45,6 @@ def card(
         there: Versions in AutoTrain's environment.
     """
     reward = resolved.method == "reward"
-    head: dict[str, Any] = {
-        "library_name": "transformers",
-        "tags": ["anytune", "autotrain", resolved.method, resolved.adapter],
-        "pipeline_tag": "text-classification" if reward else "text-generation",
-    }
-    if not Path(order.model).is_absolute() and "/" in order.model:
-        head["base_model"] = order.model
     train = counts["train"]
     settings = {k: v for k, v in resolved.model_dump(mode="json").items() if v is not None}
     settings["model_ref"] = _base_name(resolved.model_ref) if resolved.model_ref else None
@@ -91,4 +85,14 @@ Longest row {train.longest} tokens; {len(train.overlong)} rows over the limit ({
 
 {", ".join(f"{name} {version}" for name, version in versions(there).items())}
 """
-    return redact(f"---\n{yaml.safe_dump(head, sort_keys=False)}---\n\n{body}")
+    return redact(f"---\n{yaml.safe_dump(_head(order, resolved), sort_keys=False)}---\n\n{body}")
+
+
+def _head(order: TrainOrder, resolved: Resolved) -> dict[str, Any]:
+    head: dict[str, Any] = {
+        "library_name": "transformers",
+        "tags": ["anytune", "autotrain", resolved.method, resolved.adapter],
+        "pipeline_tag": "text-classification" if resolved.method == "reward" else "text-generation",
+    }
+    base = names.name(order.model)
+    return head if base is None else head | {"base_model": base.repo}

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anytune.errors import ConfigError, DataError
-from anytune_huggingface.models import checkpoints
+from anytune_huggingface import checkpoints
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,7 +11,7 @@ from transformers import AutoModelForCausalLM, AutoModelForSequenceClassificatio
 
 from anytune_autotrain.adapter import EMBEDDINGS, WEIGHTS, adopt
 from anytune_huggingface.models.folders import verify
-from anytune_huggingface.serving.proof import SAFE, write
+from anytune_huggingface.models.merge import SAFE, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -32,8 +32,9 @@ from anytune_autotrain.findings import findings, stops_training
 from anytune_autotrain.follow import Follower
 from anytune_autotrain.quote import disk_bytes
 from anytune_autotrain.translate import translate
+from anytune_huggingface import checkpoints
 from anytune_huggingface.device import device, peak_memory_bytes
-from anytune_huggingface.models import checkpoints, folders
+from anytune_huggingface.models import folders
 from anytune_huggingface.order import TrainOrder
 
 if TYPE_CHECKING:

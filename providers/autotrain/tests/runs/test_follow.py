@@ -9,7 +9,7 @@ from anytune.errors import ConfigError, DataError
 from anytune.local.child import Reporter
 from anytune_autotrain import child
 from anytune_autotrain.follow import Follower
-from anytune_huggingface.models import checkpoints
+from anytune_huggingface import checkpoints
 
 
 @pytest.fixture

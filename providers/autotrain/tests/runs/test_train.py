@@ -10,7 +10,8 @@ import sys
 import pytest
 import yaml
 
-from anytune_huggingface.models import adapters, checkpoints
+from anytune_huggingface import checkpoints
+from anytune_huggingface.models import adapters
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::FutureWarning", "ignore::DeprecationWarning", "ignore::UserWarning", "ignore::ResourceWarning"

@@ -2,28 +2,47 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
 from anytune.backend import Ability, Backend, Capabilities
+from anytune.codes import finding
+from anytune.errors import ConfigError
+from anytune.values import Finding, Quote
+from anytune_huggingface.compute import tasks
 from anytune_huggingface.compute.choice import chosen
 from anytune_huggingface.hub.errors import translate
 from anytune_huggingface.models.push import push
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
-    from anytune.backend import DeployOrder, Found, LocalFile, Order, Pushed, PushOrder, RemoteDeployment, RemoteFile, RemoteJob
+    from anytune.backend import DataStats, DeployOrder, Found, LocalFile, Order, Pushed, PushOrder, RemoteDeployment, RemoteFile, RemoteJob
     from anytune.errors import AnytuneError
     from anytune.spec import TrainingSpec
     from anytune.values import Checkpoint, Event, Metric, ModelRef, Snapshot
     from anytune_huggingface.compute.place import Program
 
-__all__ = ["ComputeBackend"]
+__all__ = ["ComputeBackend", "Planned"]
+
+
+class Planned(Protocol):
+    """What is known of a run before it is ordered."""
+
+    @property
+    def findings(self) -> Sequence[Finding]:
+        """What was found in its rows, its settings and on the machine."""
+
+    def quote(self) -> Quote | None:
+        """Give tokens, minutes and memory; None where the rows or the model cannot be used."""
+
+
+P = TypeVar("P", bound=Planned)
 
 _EVERYWHERE: frozenset[Ability] = frozenset({"push"})
 
 
-class ComputeBackend(Backend):
+class ComputeBackend(Backend, Generic[P]):
     """Runs `program` on a place, and leaves the job's life to the place.
 
     Attributes:
@@ -53,6 +72,7 @@ class ComputeBackend(Backend):
     def __init__(self, *, compute: str | Mapping[str, Any] = "local") -> None:
         """Choose where to compute; nothing is loaded, sent or started."""
         self.compute = chosen(compute)
+        self._plans: dict[tuple[object, ...], P] = {}
 
     @property
     def capabilities(self) -> Capabilities:
@@ -74,6 +94,39 @@ class ComputeBackend(Backend):
     def account(self) -> str:
         """Whose jobs these are: this machine's, or those of an account of the Hub."""
         return self.compute.account
+
+    def check(self, spec: TrainingSpec, data: Sequence[LocalFile]) -> list[Finding]:
+        """Resolve the model, render the rows, and look at the machine. Downloads of a Hub model's tokenizer may happen here."""
+        if spec.method.type not in self.methods:
+            message = f"{self.name} does not offer method {spec.method.type!r}."
+            return [finding("method", message, f"It offers: {', '.join(sorted(self.methods))}.")]
+        elsewhere = self.compute.check(spec, self.model(spec))
+        try:
+            return [*elsewhere, *self.planned(spec, {file.role: file.path for file in data}).findings]
+        except ConfigError as error:
+            return [*elsewhere, Finding(severity="error", code="options", message=error.message, fix=error.fix)]
+
+    def quote(self, spec: TrainingSpec, stats: DataStats) -> Quote:  # noqa: ARG002 - it counts with the model's own tokenizer
+        """Count tokens exactly; estimate minutes and memory, and say how."""
+        data = {"train": spec.train} | ({"validation": spec.validation} if spec.validation else {})
+        found = self.planned(spec, data).quote()
+        return self.compute.quote(found) if found else Quote(basis="the rows or the model cannot be used")
+
+    def model(self, spec: TrainingSpec) -> str:
+        """Give the model of a spec, a folder by its absolute path."""
+        return tasks.absolute(spec.model_for(spec.backend, self.name))
+
+    def planned(self, spec: TrainingSpec, data: dict[str, Path]) -> P:
+        """Give what is known of a run; rows are read once, until a file changes."""
+        marks = tuple((role, str(path.resolve()), path.stat().st_mtime_ns, path.stat().st_size) for role, path in sorted(data.items()))
+        key = (spec.model_dump_json(), marks)
+        if key not in self._plans:
+            self._plans[key] = self.plan(spec, self.model(spec), data)
+        return self._plans[key]
+
+    def plan(self, spec: TrainingSpec, model: str, data: dict[str, Path]) -> P:
+        """Look at a run: its model, its rows, and this machine where it computes here."""
+        raise NotImplementedError
 
     def resolved(self, spec: TrainingSpec) -> dict[str, Any]:
         """Give every setting as the program will take it."""

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from transformers import TrainerCallback
 
+from anytune_huggingface import checkpoints
 from anytune_huggingface.device import peak_memory_bytes
-from anytune_huggingface.models import checkpoints
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from anytune_huggingface.models.folders import verify
-from anytune_huggingface.serving.proof import merged as merge
-from anytune_huggingface.serving.proof import write
+from anytune_huggingface.models.merge import merged as merge
+from anytune_huggingface.models.merge import write
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -19,7 +19,8 @@ from anytune.data import describe
 from anytune.data.formats import read
 from anytune.errors import AnytuneError, ConfigError, DataError
 from anytune.local.child import Reporter
-from anytune_huggingface.models import checkpoints, folders
+from anytune_huggingface import checkpoints
+from anytune_huggingface.models import folders
 from anytune_huggingface.order import TrainOrder
 from anytune_trl import defaults
 from anytune_trl.dataset import Counts, Dataset, build, findings, stops_training

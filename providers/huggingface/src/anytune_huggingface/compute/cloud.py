@@ -196,7 +196,7 @@ class CloudCompute:
             basis = self.prices.basis(self.sold)
         except AnytuneError as error:
             return found.model_copy(update={"basis": f"{found.basis}; no price: {error.message}"})
-        cost = None if found.minutes is None else round(found.minutes / 60 * flavor.usd_per_hour, 4)
+        cost = None if found.minutes is None else round(found.minutes / 60 * flavor.usd_per_hour, 6)
         said = [f"{flavor.usd_per_hour:.4g} USD an hour of {flavor.name}, {basis}"]
         if found.minutes is not None and found.minutes * 60 > self._common.timeout_s - self._common.grace_s:
             said.append(f"longer than the timeout of {self._common.timeout}: it will pause at its end")

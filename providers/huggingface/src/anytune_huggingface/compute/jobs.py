@@ -11,7 +11,7 @@ from anytune_huggingface.compute import claims, code, lines, parts
 from anytune_huggingface.compute.cloud import CloudCompute, CloudSettings, figures
 from anytune_huggingface.compute.logs import Logs, last_words
 from anytune_huggingface.compute.place import Place
-from anytune_huggingface.compute.told import told_in
+from anytune_huggingface.compute.told import TIME_UP, told_in
 from anytune_huggingface.hub.errors import asking
 from anytune_huggingface.hub.record import Record, State
 
@@ -167,7 +167,7 @@ class JobsCompute(CloudCompute):
             return Status.FAILED, state, state.error
         if state is not None and state.status == "paused" and state.part == parts.number(last):
             ended = last.finished_at
-            follows = state.error and state.part <= self.settings.resumes
+            follows = state.error == TIME_UP and state.part <= self.settings.resumes
             if follows and ended is not None and (now() - ended).total_seconds() < _PLACE.settle_s:
                 return Status.QUEUED, state, ""  # its runner orders the next part
             return Status.PAUSED, state, f"{state.error} at step {state.step or 0}; {_GOES_ON}." if state.error else ""

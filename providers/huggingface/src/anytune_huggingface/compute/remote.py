@@ -26,7 +26,7 @@ from anytune_huggingface.compute import base_model, inputs, lines, page, parts
 from anytune_huggingface.compute.clear import clear
 from anytune_huggingface.compute.follow import Child, Follower, child_environment_of, program_argv
 from anytune_huggingface.compute.pusher import Pusher, patiently
-from anytune_huggingface.compute.told import Told
+from anytune_huggingface.compute.told import TIME_UP, Told
 from anytune_huggingface.hub.client import Hub
 from anytune_huggingface.hub.record import Record, State
 
@@ -48,7 +48,7 @@ _DRAIN_S, _TERM_DRAIN_S = 1800.0, 20.0
 """After SIGTERM a container has half a minute at most."""
 
 Why = Literal["asked", "budget", "time", "ended"]
-_REASONS: dict[Why, str] = {"asked": "", "budget": "", "time": "Its time was up", "ended": "Its container was ended"}
+_REASONS: dict[Why, str] = {"asked": "", "budget": "", "time": TIME_UP, "ended": "Its container was ended"}
 
 
 class Runner:

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
     from anytune.backend import Order
 
-__all__ = ["QUIET", "CloudOrder", "Code", "Told", "told_in"]
+__all__ = ["QUIET", "TIME_UP", "CloudOrder", "Code", "Told", "told_in"]
+
+TIME_UP = "Its time was up"
+"""Why a part paused after which the next one follows, where `resumes` allows it."""
 
 QUIET = {
     "HF_HUB_DISABLE_TELEMETRY": "1",

@@ -72,6 +72,9 @@ def named(ref: str) -> str:
     return f"{_PREFIX}{ref[-_TAIL:].lower()}"
 
 
+_HUB, _SERVICE = "https://huggingface.co", "https://api.endpoints.huggingface.cloud"
+
+
 class Endpoints:
     """The Inference Endpoints of one namespace, with the verbs that a place to compute needs; making the object asks nothing.
 
@@ -85,8 +88,9 @@ class Endpoints:
         """Check the settings.
 
         Raises:
-            ConfigError: One of them is wrong.
+            ConfigError: One of them is wrong, or the account's Hub is not the one that Inference Endpoints belong to.
         """
+        _refuse_foreign(hub)
         self._hub = hub
         self._settings = settings if isinstance(settings, EndpointSettings) else EndpointSettings.of(settings or {})
         self._prices = prices or Prices(hub)
@@ -341,3 +345,14 @@ def _trusted(url: str) -> bool:
     from huggingface_hub import constants  # noqa: PLC0415 - loaded by whoever gave the address
 
     return url.startswith("https://") or (url.startswith("http://") and constants.INFERENCE_ENDPOINTS_ENDPOINT.startswith("http://"))
+
+
+def _refuse_foreign(hub: Hub) -> None:
+    """Keep another Hub's token from the service of huggingface.co, whose address is a constant of the library."""
+    from huggingface_hub import constants  # noqa: PLC0415 - as above
+
+    if hub.endpoint != _HUB and constants.INFERENCE_ENDPOINTS_ENDPOINT.startswith(_SERVICE):
+        raise ConfigError(
+            f"Inference Endpoints belong to {_HUB}, and HF_ENDPOINT names {hub.endpoint}.",
+            fix="Serve the model on this machine: `anytune deploy JOB --backend trl@local`.",
+        )

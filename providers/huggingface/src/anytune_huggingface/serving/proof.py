@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from transformers import AutoModelForCausalLM
 
-from anytune_huggingface.models.merge import SAFE, merge, merged, write
+from anytune_huggingface.models.merge import SAFE
 from anytune_huggingface.serving import parity
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from anytune_huggingface.text.render import Renderer
 
-__all__ = ["SAFE", "merge", "merged", "prove", "write"]
+__all__ = ["prove"]
 
 
 def prove(folder: Path, renderer: Renderer, prompts: list[parity.Prompt], *, gpu: bool) -> Path:
