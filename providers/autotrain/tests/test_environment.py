@@ -314,6 +314,13 @@ class TestPins:
             read_pins(tmp_path, "fruit==1.0\n")
 
 
+def test_no_package_sees_a_key_while_it_is_installed(monkeypatch):
+    keys = {"HF_TOKEN", "OPENAI_API_KEY", "AZURE_CLIENT_SECRET", "WANDB_API_KEY"}
+    for name in keys:
+        monkeypatch.setenv(name, "secret")
+    assert not keys & set(installer.environment())
+
+
 def test_pip_sees_the_callers_settings_but_not_the_callers_packages(monkeypatch):
     for name in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PIP_TARGET", "PIP_CONSTRAINT", "PIP_CERT"):
         monkeypatch.setenv(name, "/somewhere")

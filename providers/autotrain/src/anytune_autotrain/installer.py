@@ -39,9 +39,16 @@ _LINK = re.compile(r"\bhttps?://\S*/")
 _POLL_S = 0.2
 
 
+_KEYS = frozenset(
+    {"ANYTUNE_API_KEY", "AZURE_ARM_TOKEN", "AZURE_CLIENT_SECRET", "AZURE_OPENAI_AD_TOKEN", "AZURE_OPENAI_API_KEY", "HF_TOKEN"}
+    | {"HUGGING_FACE_HUB_TOKEN", "OPENAI_API_KEY", "WANDB_API_KEY"}
+)
+
+
 def environment() -> dict[str, str]:
-    """Give the caller's environment without what would lead another interpreter back to the caller's packages."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "__PYVENV")) and name not in _ELSEWHERE}
+    """Give the caller's environment without vendors' keys, and without what would lead another interpreter to the caller's packages."""
+    left_out = _ELSEWHERE | _KEYS
+    return {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "__PYVENV")) and name not in left_out}
 
 
 def run(
