@@ -21,7 +21,7 @@ AnytuneError
     ├── Unreachable [Transient]           connection lost, timeout, 5xx: the outcome is unknown
     ├── FineTuningUnavailable [Terminal]  this account, model or date cannot be tuned any more
     ├── JobFailed [Terminal]              failed or cancelled; `snapshot` says why
-    ├── JobPaused                         stopped by its host with a checkpoint; `resume` goes on from there
+    ├── JobPaused [Terminal]              stopped by its host with a checkpoint; `resume` goes on from there
     └── Unsupported (NotImplementedError) [Terminal]   this backend has no such ability
 ```
 
@@ -267,7 +267,7 @@ class JobFailed(BackendError, Terminal):
         self.snapshot = snapshot
 
 
-class JobPaused(BackendError):
+class JobPaused(BackendError, Terminal):
     """The job's host stopped it with a checkpoint, as its time was up or its machine was lost: nobody else will resume it."""
 
     def __init__(self, message: str, *, snapshot: Snapshot | None = None, **details: Any) -> None:

@@ -118,7 +118,7 @@ class LocalCompute:
         Raises:
             Unsupported: Always.
         """
-        raise Unsupported("Jobs of this machine are in the ledger.", fix="`anytune jobs list` shows them.")
+        raise Unsupported("This machine cannot list jobs: they are in the ledger.", fix="`anytune jobs list` shows them.")
 
     def poll(self, job_id: str) -> Snapshot:
         """Read how far the task is. A job of another host is not judged from here."""
@@ -230,4 +230,4 @@ class LocalCompute:
         Raises:
             Unsupported: Always.
         """
-        raise Unsupported("Hosts of this machine are in the ledger.", fix="`anytune deployments list` shows them.")
+        raise Unsupported("This machine cannot list hosts: they are in the ledger.", fix="`anytune deployments list` shows them.")
