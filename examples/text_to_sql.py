@@ -1,8 +1,7 @@
 """Text to SQL with LoRA, at any host: `python examples/text_to_sql.py trl`, or `autotrain`, `openai`, `azure`.
 
-The backend is one word; nothing else changes. Rows are made on the spot: a table, a question, a query. No table of the held-out rows is
-among those that are learned, and an answer counts when its query, run on a small database, finds what the right one finds. The base model
-is asked first, so that the difference can be seen. docs/tutorial/trl.md and autotrain.md tell it step by step.
+The backend is one word; nothing else changes. Rows are made on the spot: a table, a question, a query. No held-out row's table is among
+those that are learned; an answer counts when its query finds, on a small database, what the right one finds. The base is asked first.
 """
 
 from __future__ import annotations
@@ -24,6 +23,7 @@ METHOD = anytune.SFT(
     lr_scheduler_type="constant",
     per_device_train_batch_size=8,
     gradient_accumulation_steps=1,
+    packing=False,  # each row stands alone: AutoTrain would otherwise join a hundred short rows into one step
     seed=1,
 )
 
