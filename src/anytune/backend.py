@@ -43,13 +43,14 @@ CONTRACT_VERSION = 1
 
 Ability = Literal[
     "upload", "events", "metrics", "checkpoints", "pause", "resume", "delete_model", "deploy", "continue", "render", "probe",
-    "list_jobs", "list_deployments", "adapters", "push",
+    "list_jobs", "list_deployments", "adapters", "push", "poll_many",
 ]  # fmt: skip
 """What a backend may be able to do beside the four musts. `continue`: a tuned model can be trained further.
 `render`: rows can be shown as the model will see them. `probe`: a quote can be measured by a few real steps.
 `list_jobs`, `list_deployments`: what the account holds can be listed, also what another ledger made.
 `adapters`: one host answers for a base and for several adapters of it (`DeployOrder.adapters`).
-`push`: a tuned model can be published in a repository of a hub."""
+`push`: a tuned model can be published in a repository of a hub.
+`poll_many`: many jobs can be observed by fewer requests than there are jobs."""
 
 
 class Capabilities(Value):
@@ -121,10 +122,11 @@ class Order(Value):
 
 
 class RemoteJob(Value):
-    """A job that exists at the backend; `ref` and `spec_hash` are None where it does not carry anytune's tag."""
+    """A job that exists at the backend; `ref`, `ledger` and `spec_hash` are None where it does not carry anytune's tag."""
 
     id: str
     ref: str | None = None
+    ledger: str | None = None
     spec_hash: str | None = None
     status: Status = Status.UNKNOWN
     created_at: datetime | None = None
@@ -145,6 +147,7 @@ class DeployOrder(Value):
 
     Attributes:
         ref: anytune's id of the deployment (a ULID); the remote name derives from it.
+        ledger: Id of the ledger that ordered it.
         model: What to host; with `adapters`, the base of them all.
         name: A word for people.
         ttl_s: Seconds after which the host must be gone, also if nobody asks.
@@ -154,6 +157,7 @@ class DeployOrder(Value):
     """
 
     ref: str
+    ledger: str = ""
     model: ModelRef
     name: str
     ttl_s: float
@@ -192,6 +196,7 @@ class RemoteDeployment(Value):
         hourly_usd: What it costs, 0 for one's own machine, None where it is not known.
         error: Why it failed.
         ref: The `DeployOrder.ref` that it was made for, where it carries one.
+        ledger: The `DeployOrder.ledger` that it was made for, where it carries one.
         model: Id of the model that it hosts, where the backend says so.
     """
 
@@ -201,6 +206,7 @@ class RemoteDeployment(Value):
     hourly_usd: float | None = None
     error: str = ""
     ref: str | None = None
+    ledger: str | None = None
     model: str | None = None
     raw: dict[str, Any] = Field(default_factory=dict)
 
@@ -213,6 +219,9 @@ class Backend(ABC):
 
     name: ClassVar[str]
     contract_version: ClassVar[int] = CONTRACT_VERSION
+
+    max_concurrent: int | None = None
+    """Jobs of this account that may be live at one time: core lets more wait in the ledger. A profile sets it; None is no limit."""
 
     @property
     @abstractmethod
@@ -310,6 +319,10 @@ class Backend(ABC):
     def list_jobs(self, limit: int = 100) -> list[RemoteJob]:
         """Give the account's jobs, newest first, whoever made them."""
         self._refuse("list_jobs", limit)
+
+    def poll_many(self, job_ids: Sequence[str]) -> dict[str, Snapshot]:
+        """Observe many jobs by as few requests as that takes. A job that is not in the answer was not seen, which says nothing of it."""
+        self._refuse("poll_many", job_ids)
 
     def events(self, job_id: str, after: str | None = None) -> list[Event]:
         """Give the events after the cursor `after` (an event's id), oldest first."""

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 from anytune import intake
 from anytune.errors import ConfigError, JobFailed, NotFound, Transient, Unsupported, WaitTimeout
+from anytune.looking import asked_to_end, looked
 from anytune.model import TunedModel
+from anytune.naps import nap
 from anytune.observe import Observation, end_extras, failure, pauses, pull_events, pull_metrics, refuse_to_wait
 from anytune.paths import host
 from anytune.runtime import Runtime, runtime
@@ -221,13 +223,9 @@ class FineTuneJob:
             return self.snapshot
         if self._row.remote_id is None:
             self._submit()
-        remote_id = self._row.remote_id
-        if remote_id is None or (self.status.terminal and self.status is not Status.SUCCEEDED):
+        if self._row.remote_id is None or (self.status.terminal and self.status is not Status.SUCCEEDED):
             return self.snapshot
-        if self._row.cancel_requested and not self.status.terminal:
-            self._context.retry.write(lambda: self.backend.cancel(remote_id), backend=self.backend)
-        seen = self._context.retry.read(lambda: self.backend.poll(remote_id), backend=self.backend)
-        self._row = self._context.ledger.record(self.id, seen)
+        self._row = looked(self._row, self.backend, self._context)
         self._swept = end_extras(self._row, self.backend, self._context, self._swept)
         return self.snapshot
 
@@ -271,10 +269,9 @@ class FineTuneJob:
     def cancel(self) -> Self:
         """Ask for the end. The wish is written down first and repeated by every later look until the backend confirms it."""
         self._row = self._context.ledger.request_cancel(self.id)
-        remote_id = self._row.remote_id
-        if remote_id is not None and not self.status.terminal:
+        if self._row.remote_id is not None and not self.status.terminal:
             self._here("cancel")
-            self._context.retry.write(lambda: self.backend.cancel(remote_id), backend=self.backend)
+            self._row = asked_to_end(self._row, self.backend, self._context)
             self.refresh()
         return self
 
@@ -311,7 +308,7 @@ class FineTuneJob:
                 raise WaitTimeout(
                     f"Job {self.name} is {self.status.value} after {timeout_s:g} s.", fix="It goes on; wait again.", job_id=self.id
                 )
-            self._context.sleep(pause())
+            nap(self._row, self._context, pause())
 
     def observe(self, *, strict: bool = True) -> Observation:
         """Look once, and give the events that this handle has not given yet.

@@ -122,14 +122,16 @@ def change(connection: Connection, job_id: str, ledger: str, *, now: datetime, *
     return job_of(row, ledger)
 
 
-def observe(connection: Connection, job_id: str, ledger: str, snapshot: Snapshot, *, now: datetime) -> JobRow:
+def observe(connection: Connection, job_id: str, ledger: str, snapshot: Snapshot, *, now: datetime, since: int | None = None) -> JobRow:
     """Take in one observation by the status machine. Of an ended job only one that agrees is kept: it may know the model's files better."""
     row = one(connection, job_id, ledger, lock=True)
     if row.status.terminal and snapshot.status is not row.status:
         return row
+    if since is not None and since != row.observation and not snapshot.status.terminal:
+        return row
     status = following(row.status, snapshot.status)
     seen = snapshot.model_copy(update={"status": status, "error": redact(snapshot.error)})
-    values: dict[str, Any] = {"status": status.value, "snapshot": clean(seen.model_dump(mode="json"))}
+    values: dict[str, Any] = {"status": status.value, "snapshot": clean(seen.model_dump(mode="json")), "observation": row.observation + 1}
     if snapshot.error or status is Status.SUCCEEDED:
         values["error"] = seen.error
     if snapshot.cost_usd is not None:

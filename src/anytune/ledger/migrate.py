@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HEAD", "SCHEMA_TABLE", "migrate"]
 
-HEAD = "0004"
+HEAD = "0005"
 """The newest revision that this anytune knows; revisions are numbered, so that a newer one can be told from a strange one."""
 
 SCHEMA_TABLE = "anytune_schema"

@@ -86,6 +86,9 @@ class JobRow(Value):
     error: str = ""
     model_ref: dict[str, Any] | None = None
     cost_usd: float | None = None
+    observation: int = 0
+    nudges: int = 0
+    waiting: str = ""
     created_at: datetime
     updated_at: datetime
     started_at: datetime | None = None

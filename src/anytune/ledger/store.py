@@ -167,10 +167,17 @@ class Ledger:
         with self.database.read() as connection:
             return jobs.spent(connection, backend=backend, account=account, name=name, now=self.clock())
 
-    def record(self, job_id: str, snapshot: Snapshot) -> JobRow:
-        """Take in one observation by the status machine (`following`): an ended job stays as it ended."""
+    def record(self, job_id: str, snapshot: Snapshot, *, since: int | None = None) -> JobRow:
+        """Take in one observation by the status machine (`following`): an ended job stays as it ended.
+
+        Args:
+            job_id: Its id.
+            snapshot: What was seen.
+            since: `JobRow.observation` as it was when the backend was asked. Where somebody recorded a later look meanwhile, this one is
+                out of date and only an end is taken from it: a process that was stopped and woke up late writes nothing stale.
+        """
         with self.database.write() as connection:
-            return jobs.observe(connection, job_id, self.uuid, snapshot, now=self.clock())
+            return jobs.observe(connection, job_id, self.uuid, snapshot, since=since, now=self.clock())
 
     def request_cancel(self, job_id: str, *, reason: str = "") -> JobRow:
         """Write down that a job shall end; one that was never sent is cancelled at once.

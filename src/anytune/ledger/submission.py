@@ -31,7 +31,8 @@ from anytune.errors import (
     SubmitInDoubt,
     Unsupported,
 )
-from anytune.ledger import transitions
+from anytune.ledger import queue, transitions
+from anytune.ledger.policy import policy_for
 from anytune.ledger.reconcile import OnInDoubt, Reconciliation, cancel_extra, order_of
 from anytune.ledger.sender import Sender, liveness, sending
 from anytune.ledger.uploads import Uploads
@@ -66,7 +67,7 @@ def submit(
     retry: Retry,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], Any] = time.sleep,
-    on_in_doubt: OnInDoubt = "reconcile_then_resend",
+    on_in_doubt: OnInDoubt | None = None,
     wait_s: float = 120.0,
 ) -> JobRow:
     """Bring a row to `submitted`, from wherever this or another process left it. Calling it again is safe at any time.
@@ -78,11 +79,11 @@ def submit(
         retry: The retry layer.
         clock: Gives monotonic seconds.
         sleep: Waits for seconds.
-        on_in_doubt: Whether to send again once it is shown that a lost create had no effect.
+        on_in_doubt: Whether to send again once it is shown that a lost create had no effect; None decides by what the job costs.
         wait_s: Seconds to wait for another process that is sending the same job, or a file of it.
 
     Returns:
-        The row: submitted, or ended where somebody cancelled it before it was sent.
+        The row: submitted; or ended where somebody cancelled it before it was sent; or an intent that is `waiting` for its turn.
 
     Raises:
         BackendError: The backend refused; nothing was created, and the same script may run again after the fix.
@@ -98,7 +99,7 @@ class _Submission:
     retry: Retry
     clock: Callable[[], float]
     sleep: Callable[[float], Any]
-    on_in_doubt: OnInDoubt
+    on_in_doubt: OnInDoubt | None
     wait_s: float
     extra: RemoteJob | None = field(default=None, init=False)
     """A job that this process created and that lost its row to another one."""
@@ -111,9 +112,11 @@ class _Submission:
             if row.submit_state in {"submitted", "rejected"} or row.status.terminal:
                 return self._finished(row)
             if row.submit_state == "in_doubt":
-                row = self._reconciliation.run(row, policy=self.on_in_doubt)
+                row = self._reconciliation.run(row, policy=self.on_in_doubt or policy_for(row, self.backend))
             elif sends == _SENDS:
                 raise self._unsent(row) from lost
+            elif (row := self._queued(row)).waiting:
+                return row
             else:
                 sends += 1
                 lost = self._send(row) or lost
@@ -141,6 +144,12 @@ class _Submission:
                 )
             else:
                 self.sleep(_POLL_S)
+
+    def _queued(self, row: JobRow) -> JobRow:
+        if self.backend.max_concurrent is None and not row.waiting:
+            return row
+        with self.ledger.database.write() as connection:
+            return queue.enter(connection, row, self.backend.max_concurrent, now=self.ledger.clock())
 
     def _send(self, row: JobRow) -> Exception | None:
         """Upload, wait until the files are ready, then make one create. Gives the error of a reply that was lost."""

@@ -1,0 +1,1 @@
+"""A provider's webhook that names a job ends the wait for it early."""
