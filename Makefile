@@ -15,7 +15,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export NO_MKDOCS_2_WARNING := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart test lint format type docs bench constraints clean
+.PHONY: help install quickstart test faults lint format type docs bench constraints clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ test: install $(NPM) ## Run all tests: the quick ones side by side, then the slo
 	$(BIN)/python -m anytune_autotrain.environment
 	$(BIN)/pytest -m "not slow" --numprocesses 2 --dist loadscope
 	$(BIN)/pytest -m slow
+
+faults: install ## Kill, cut and race: the figures of docs/reference/guarantees.md (FULL=1: all of it, for hours; SEED=… repeats a run)
+	$(BIN)/python -m tests.faults
 
 lint: install ## Check style, layout and who imports whom
 	$(BIN)/ruff check .

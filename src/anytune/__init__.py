@@ -39,6 +39,7 @@ _HOMES = {
     "Finding": "anytune.values",
     "Quote": "anytune.values",
     "AnytuneError": "anytune.errors",
+    "watch_many": "anytune.fleet",
 }
 
 __all__ = [
@@ -70,12 +71,14 @@ __all__ = [
     "TrainingSpec",
     "TunedModel",
     "__version__",
+    "watch_many",
 ]
 
 if TYPE_CHECKING:
     from anytune.backend import Backend, Capabilities
     from anytune.deploy import Deployment
     from anytune.errors import AnytuneError
+    from anytune.fleet import watch_many
     from anytune.infer import Endpoint, Reply
     from anytune.job import FineTuneJob
     from anytune.model import TunedModel

@@ -17,10 +17,12 @@ import inspect
 from typing import TYPE_CHECKING, Any, Self
 
 from anytune import deploy as _deploy
+from anytune import fleet as _fleet
 from anytune import infer as _infer
 from anytune import job as _job
 from anytune import model as _model
 from anytune.errors import WaitTimeout
+from anytune.naps import EVERY_S, Nap
 from anytune.observe import pauses, refuse_to_wait
 from anytune.pauses import host_pauses
 from anytune.retry import AsyncRetry
@@ -33,10 +35,12 @@ if TYPE_CHECKING:
 
     from anytune.backend import Backend, RemoteDeployment
     from anytune.batch import Answer
+    from anytune.fleet import Change
     from anytune.preflight import Preflight
+    from anytune.runtime import Runtime
     from anytune.values import Address, Checkpoint, Event, Metric, Pushed, Snapshot, Status
 
-__all__ = ["Deployment", "Endpoint", "FineTuneJob", "TunedModel"]
+__all__ = ["Deployment", "Endpoint", "FineTuneJob", "TunedModel", "watch_many"]
 
 
 class FineTuneJob:
@@ -127,7 +131,7 @@ class FineTuneJob:
     ) -> TunedModel:
         """Wait on the loop; arguments and errors as for `anytune.FineTuneJob.wait`. `on_event` may be a coroutine function."""
         deadline = None if timeout_s is None else asyncio.get_running_loop().time() + timeout_s
-        pause = pauses(self.sync.backend, poll_s)
+        pause, nap = pauses(self.sync.backend, poll_s), Nap(self.sync.row, self.sync.context)
         while True:
             seen = await asyncio.to_thread(lambda: self.sync.observe(strict=False))
             for event in seen.events:
@@ -141,11 +145,41 @@ class FineTuneJob:
                 raise WaitTimeout(
                     f"Job {self.name} is {self.status.value} after {timeout_s:g} s.", fix="It goes on; wait again.", job_id=self.id
                 )
-            await asyncio.sleep(pause())
+            await _napped(nap, pause(seen))
 
     async def result(self) -> TunedModel:
         """Give the model of a job that succeeded."""
         return TunedModel(await asyncio.to_thread(self.sync.result))
+
+
+async def _napped(nap: Nap, seconds: float) -> None:
+    """Wait so many seconds on the loop; a nudge ends it early."""
+    for part in nap.parts(seconds):
+        if seconds > EVERY_S and await asyncio.to_thread(nap.nudged):
+            return
+        await asyncio.sleep(part)
+
+
+async def watch_many(
+    jobs: Iterable[FineTuneJob] | None = None,
+    *,
+    timeout_s: float | None = None,
+    poll_s: float | None = None,
+    context: Runtime | None = None,
+) -> AsyncIterator[Change]:
+    """Watch many jobs on the loop; arguments, answers and errors as for `anytune.watch_many`. `Change.job` is the plain handle."""
+    clock = asyncio.get_running_loop().time
+    deadline = None if timeout_s is None else clock() + timeout_s
+    plain = None if jobs is None else [job.sync for job in jobs]
+    fleet = await asyncio.to_thread(lambda: _fleet.Fleet(plain, poll_s=poll_s, context=context))
+    with fleet:
+        while True:
+            for change in await asyncio.to_thread(fleet.step):
+                yield change
+            if not fleet.watched:
+                break
+            if deadline is not None and clock() >= deadline:
+                raise fleet.out_of_patience(timeout_s or 0.0)
 
 
 class TunedModel:

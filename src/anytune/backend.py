@@ -122,11 +122,12 @@ class Order(Value):
 
 
 class RemoteJob(Value):
-    """A job that exists at the backend; `ref`, `ledger` and `spec_hash` are None where it does not carry anytune's tag."""
+    """A job that exists at the backend; `ref`, `ledger`, `name` and `spec_hash` are None where it does not carry anytune's tag."""
 
     id: str
     ref: str | None = None
     ledger: str | None = None
+    name: str | None = None
     spec_hash: str | None = None
     status: Status = Status.UNKNOWN
     created_at: datetime | None = None

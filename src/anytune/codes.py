@@ -142,6 +142,7 @@ CODES: Mapping[str, Code] = {
     # run
     "over-budget": Code("run", "error", "The quote is over the budget."),
     "no-price": Code("run", "warning", "A budget in money is set, and no price is known."),
+    "same-run": Code("run", "error", "Another ledger made the same run at this account, and it lives; a warning where it has succeeded."),
     "disk": Code("run", "error", "There is too little room on the disk."),
     "memory": Code("run", "warning", "The run may need more memory than is free."),
     "allowed": Code("run", "info", "An error that the caller chose to allow."),

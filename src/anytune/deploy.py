@@ -9,6 +9,7 @@ from anytune.arrival import arrived
 from anytune.backend import DeployOrder, RemoteDeployment
 from anytune.crew import checked
 from anytune.errors import (
+    AnytuneError,
     BackendError,
     ConfigError,
     DeploymentFailed,
@@ -16,16 +17,15 @@ from anytune.errors import (
     NotFound,
     Transient,
     Unsupported,
-    WaitTimeout,
 )
 from anytune.infer import Endpoint
 from anytune.model import TunedModel
 from anytune.paths import host
 from anytune.pauses import host_pauses
-from anytune.retry import translated
+from anytune.retry import translated, unsent
 from anytune.runtime import Runtime, runtime
 from anytune.served import look
-from anytune.takedown import located, refused
+from anytune.takedown import ended, refused
 from anytune.values import ModelRef, now
 
 if TYPE_CHECKING:
@@ -125,7 +125,9 @@ class Deployment:
                 deployment._record(RemoteDeployment(id=model.id, state="gone", error=str(error)))  # nothing was started
                 raise
             return deployment
-        order = DeployOrder(ref=row.id, model=model.ref, name=row.name, ttl_s=ttl_s, options=dict(options or {}), adapters=crew)
+        order = DeployOrder(
+            ref=row.id, ledger=context.ledger.uuid, model=model.ref, name=row.name, ttl_s=ttl_s, options=dict(options or {}), adapters=crew
+        )
         deployment._begin(order, backend)
         return deployment
 
@@ -138,7 +140,7 @@ class Deployment:
             try:
                 return backend.deploy(order)
             except Exception as error:
-                unclear = unclear or isinstance(translated(error, backend), Transient)
+                unclear = unclear or (isinstance(translated(error, backend), Transient) and not unsent(error))
                 raise
 
         try:
@@ -148,9 +150,13 @@ class Deployment:
         except BaseException as error:
             if unclear or not isinstance(error, Exception):
                 self._row = self._context.ledger.request_stop(self.id)
+                if isinstance(error, AnytuneError):
+                    error.fix = f"{error.fix} Whether a host was made is not known: `anytune reconcile` looks for it, and ends it.".strip()
             else:
                 self._record(RemoteDeployment(id=self.id, state="gone", error=str(error)))
             raise
+        if self.state == "gone":  # somebody took it for one that was never made, while its backend was still being asked
+            refused(self._seen.id if self._seen else self.id, backend, self._context.retry)
 
     @classmethod
     def get(cls, deployment_id: str, *, context: Runtime | None = None) -> Deployment:
@@ -245,7 +251,8 @@ class Deployment:
     def cost_usd(self) -> float | None:
         """US dollars since it was asked for, by the hourly price; None where that is not known.
 
-        A provider counts from when the host began and to when it was gone, in its own steps: its bill has the last word.
+        A provider counts from when the host began and to when it was gone, in its own steps, and not while it sleeps: this is the most that
+        it can be, and the bill has the last word.
         """
         if self._row.hourly_usd is None:
             return None
@@ -271,19 +278,22 @@ class Deployment:
 
         Raises:
             BackendError: The backend could not be asked.
+            ConfigError: It is set up for another account here, which would say that there is no such host.
         """
+        self._row = self._context.ledger.deployment(self.id)
         if self.elsewhere or self._row.remote_id is None or self._row.state == "gone":
             return RemoteDeployment(
                 id=self._row.remote_id or self.id, state=self._state_word, hourly_usd=self._row.hourly_usd, error=self._row.error
             )
+        self._same_account()
+        since = self._row.updated_at
         if "deploy" not in self._backend.capabilities.abilities:
             try:
-                return self._record(look(self._row, self._backend, self._context))
+                return self._record(look(self._row, self._backend, self._context), since=since)
             except NotFound as error:
                 return self._record(RemoteDeployment(id=self.model.id, state="gone", error=str(error)))
-        self._same_account()
         remote_id = self._row.remote_id
-        return self._record(self._context.retry.read(lambda: self._backend.poll_deployment(remote_id), backend=self._backend))
+        return self._record(self._context.retry.read(lambda: self._backend.poll_deployment(remote_id), backend=self._backend), since=since)
 
     def wait(self, *, timeout_s: float = READY_TIMEOUT_S) -> Endpoint:
         """Wait until the host answers.
@@ -328,49 +338,13 @@ class Deployment:
             raise Unsupported(f"Deployment {self.id} runs on {self._row.host}.", fix=f"Stop it on {self._row.host}.")
         self._same_account()
         try:
-            self._end(timeout_s)
+            self._seen = ended(self._row, self._backend, self._context, timeout_s=timeout_s)
         except (BackendError, MalformedReply) as error:
             error.fix = f"{error.fix} Until it is gone it may cost money: `anytune deployments stop {self.id}` asks again.".strip()
             raise
+        finally:
+            self._row = self._context.ledger.deployment(self.id)
         return self
-
-    def _end(self, timeout_s: float) -> None:
-        deadline = self._context.clock() + timeout_s
-        pause = host_pauses(self._backend)
-        asked, why = False, ""
-        while (remote_id := self._located()) is not None or not self._settled:
-            if remote_id is not None and not asked:
-                why = refused(remote_id, self._backend, self._context.retry)
-                asked = not why
-            if remote_id is not None and self._observed(remote_id).state == "gone":
-                return
-            if self._context.clock() >= deadline:
-                raise WaitTimeout(
-                    f"Deployment {self.id} is not confirmed gone after {timeout_s:.0f} s. {why}".strip(),
-                    fix="Stop it again; it may still cost money.",
-                )
-            self._context.sleep(pause())
-        self._record(RemoteDeployment(id=self.id, state="gone", error="It was never made: the backend lists no such host."))
-
-    def _located(self) -> str | None:
-        """Give the backend's id. Where its answer was lost, its listing tells; None while that shows nothing."""
-        if self._row.remote_id is not None:
-            return self._row.remote_id
-        if "list_deployments" not in self._backend.capabilities.abilities:
-            return self.id
-        made = located(self._row, self._backend, self._context.retry)
-        return None if made is None else self._record(made).id
-
-    @property
-    def _settled(self) -> bool:
-        """Whether a listing would show the host by now."""
-        return (now() - self._row.created_at).total_seconds() >= self._backend.capabilities.settle_s
-
-    def _observed(self, remote_id: str) -> RemoteDeployment:
-        try:
-            return self._record(self._context.retry.read(lambda: self._backend.poll_deployment(remote_id), backend=self._backend))
-        except NotFound:
-            return self._record(RemoteDeployment(id=remote_id, state="gone"))
 
     def _same_account(self) -> None:
         """Refuse to ask another account: it would say that there is no such host, and that would be taken for its end."""
@@ -382,9 +356,9 @@ class Deployment:
                 backend=self._row.backend,
             )
 
-    def _record(self, seen: RemoteDeployment) -> RemoteDeployment:
+    def _record(self, seen: RemoteDeployment, *, since: datetime | None = None) -> RemoteDeployment:
         self._seen = seen
-        self._row = self._context.ledger.record_deployment(self.id, seen)
+        self._row = self._context.ledger.record_deployment(self.id, seen, since=since)
         return seen
 
     @property

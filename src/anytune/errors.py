@@ -9,6 +9,7 @@ AnytuneError
 ├── BackendMissing (ImportError)          no such backend is installed, or it is broken
 ├── WaitTimeout (TimeoutError)            the caller's patience ended; the job goes on
 ├── LedgerError                           the ledger cannot be opened, read or written
+│   └── LedgerAway [Transient]            its database is down, not reachable or locked at the moment
 ├── SubmitInDoubt [Transient]             one create was sent and its reply was lost
 ├── DeploymentFailed [Terminal]           the host never became ready; the reason and the log
 ├── MalformedReply [Transient]            an endpoint answered with something that is no reply
@@ -31,6 +32,7 @@ An error without a marker concerns the caller's own input.
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -54,6 +56,7 @@ __all__ = [
     "JobConflict",
     "JobFailed",
     "JobPaused",
+    "LedgerAway",
     "LedgerError",
     "MalformedReply",
     "NotFound",
@@ -70,14 +73,26 @@ __all__ = [
     "redact",
 ]
 
-_SECRET = re.compile(
-    r"\b(?:sk|rk|pk)[-_][A-Za-z0-9_\-]{8,}"
-    r"|\bhf_[A-Za-z0-9]{16,}"
-    r"|(?i:(?<=api-key: )|(?<=api_key=)|(?<=api-key=)|(?<=apikey=))[^\s\"',}&]{8,}"
+_SHAPED = re.compile(
+    r"(?:(?<![A-Za-z])|(?<=\\[nrt]))(?:"
+    r"(?:sk|rk|pk)[-_][A-Za-z0-9_\-]{8,}"
+    r"|hf_[A-Za-z0-9]{16,}"
+    r"|whsec_[A-Za-z0-9+/=_\-]{16,}"
+    r"|eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*)"
     r"|(?i:(?<=bearer ))[A-Za-z0-9._\-]{8,}"
-    r"|\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"
     r"|(?<=://)[^/\s:@]*:[^/\s@]+(?=@)"
 )
+"""Keys that show by themselves what they are; an escaped line end (`\n`) may stand before one."""
+
+_NAMED = re.compile(
+    r"(?i)((?:api[-_]?key|authorization|password|passwd|client[-_]?secret|(?:access|auth|refresh)[-_]token)"
+    r"\\?[\"']?\s{0,3}[:=]\s{0,3}\\?[\"']?(?:(?:bearer|basic)\s+)?)([^\s\"',}&\\]{8,})"
+    r"|((?<![A-Za-z_-])token=)([\w.~+/=-]{16,})"
+)
+"""Words of no shape, behind the name of what they are."""
+
+_SECRET_NAMES: Final = ("KEY", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIALS")
+"""How names of the environment end whose values are secrets."""
 
 REDACTED = "[redacted]"
 """What stands in a text where a secret stood."""
@@ -109,6 +124,9 @@ def hide(secret: str) -> None:
 def redact(text: str) -> str:
     """Replace what looks like a key, a bearer token or a URL's password, and what `hide` was told, by `[redacted]`.
 
+    So are the values of environment names that end like a secret's (`WANDB_API_KEY`, `AZURE_OPENAI_API_KEY`): a plugin or a library may
+    show one that no backend here was told of.
+
     Providers echo keys in their error texts (seen with a 401 on 2026-11-22), so every text from outside passes through here before it is
     raised, stored or logged.
 
@@ -116,13 +134,29 @@ def redact(text: str) -> str:
         >>> redact("Incorrect API key provided: sk-proj-abcdefgh12345678")
         'Incorrect API key provided: [redacted]'
     """
-    for secret in sorted(list(_hidden), key=len, reverse=True):  # noqa: C414 - a copy at once: other threads may add to it
+    known = {*list(_hidden), *_environment()} if len(text) >= _SHORTEST else ()  # a copy at once: other threads may add to it
+    for secret in sorted(known, key=len, reverse=True):
         text = text.replace(secret, REDACTED)
-    return _SECRET.sub(REDACTED, text)
+    return _NAMED.sub(_kept_name, _SHAPED.sub(REDACTED, text))
+
+
+def _kept_name(found: re.Match[str]) -> str:
+    return f"{found[1] or found[3]}{REDACTED}"
+
+
+def _environment() -> list[str]:
+    named = [os.environ.get(name, "") for name in list(os.environ) if name.upper().endswith(_SECRET_NAMES)]
+    return [value for value in named if len(value) >= _SHORTEST]
 
 
 class Transient(Exception):
-    """Marks an error that the same call may not meet again: retrying reads is sensible."""
+    """Marks an error that the same call may not meet again: retrying reads is sensible.
+
+    Attributes:
+        tried: A vendor's library has made the call several times by itself: nobody makes it again on top of that.
+    """
+
+    tried: bool = False
 
 
 class Terminal(Exception):
@@ -207,6 +241,10 @@ class WaitTimeout(AnytuneError, TimeoutError):
 
 class LedgerError(AnytuneError):
     """The ledger cannot be opened, is of a newer anytune, or refused a write."""
+
+
+class LedgerAway(LedgerError, Transient):
+    """The ledger's database is down, cannot be reached or is kept locked: a write that broke off may have taken effect, or not."""
 
 
 class SubmitInDoubt(AnytuneError, Transient):

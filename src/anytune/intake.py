@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from anytune import posting
+from anytune.budget import budgeted, spent
+from anytune.costs import Spent, so_far
+from anytune.errors import AnytuneError
+from anytune.looking import made_room
 from anytune.model import TunedModel
 from anytune.observe import keep
 from anytune.paths import host
@@ -16,10 +22,13 @@ if TYPE_CHECKING:
 
     from anytune.backend import Backend
     from anytune.ledger import JobRow
+    from anytune.ledger.reconcile import OnInDoubt
     from anytune.runtime import Runtime
-    from anytune.values import LocalFile
+    from anytune.values import LocalFile, Quote
 
-__all__ = ["attached", "checked", "claimed", "known", "wanted", "word"]
+__all__ = ["actual", "attached", "checked", "claimed", "known", "sent", "wanted", "word"]
+
+_log = logging.getLogger(__name__)
 
 
 def wanted(
@@ -110,6 +119,37 @@ def claim(
     return row
 
 
+def sent(row: JobRow, backend: Backend, context: Runtime, *, on_in_doubt: OnInDoubt | None = None) -> JobRow:
+    """Bring a job to its backend, or write down what it waits for. A budget gets somebody who holds it when nobody looks.
+
+    Raises:
+        BackendError: As `anytune.ledger.submit` does.
+    """
+    from anytune.ledger import submit  # noqa: PLC0415 - SQLAlchemy is not needed to look at a job
+
+    if row.waiting:
+        made_room(row, backend, context)
+    row = submit(context.ledger, backend, row, retry=context.retry, clock=context.clock, sleep=context.sleep, on_in_doubt=on_in_doubt)
+    able = backend.capabilities
+    if row.submit_state == "submitted" and budgeted(row) and not (able.local or able.scripted):
+        try:
+            posting.ensure(row.profile or row.backend, backend, context)
+        except AnytuneError as error:  # the job runs, and every look holds it
+            _log.warning("Nobody holds job %s to its budget while nobody looks at it: %s", row.id, error)
+    return row
+
+
+def actual(row: JobRow, context: Runtime) -> Quote:
+    """Say what a run took so far, in a quote's fields; its basis says which dollars are estimated, and by the price of which day."""
+    found = row.actual
+    try:
+        took = so_far(row, context.backend(row.profile or row.backend), context, at=context.ledger.clock())
+    except AnytuneError:  # without its key or plugin, nobody knows which host it speaks to
+        return found
+    basis = "; ".join(dict.fromkeys(part for part in (took.basis, found.basis) if part))
+    return found.model_copy(update={"cost_usd": took.usd, "minutes": found.minutes or took.minutes, "basis": basis})
+
+
 def attached(backend: str | Backend, remote_id: str, name: str, context: Runtime) -> JobRow:
     """Take in a remote job with its events and metrics, under a name if this ledger has no row of it.
 
@@ -137,5 +177,6 @@ def attached(backend: str | Backend, remote_id: str, name: str, context: Runtime
 
 def checked(spec: TrainingSpec, backend: Backend, context: Runtime, **options: Any) -> Preflight:
     """Run preflight, with what earlier attempts took; `options` as for `anytune.preflight.preflight`."""
-    spent = context.ledger.spent(backend=backend.name, account=backend.account, name=spec.job_name) if spec.budget else (0.0, 0.0)
-    return preflight(spec, backend, retry=context.retry, spent=spent, **options)
+    took = spent(backend, spec.job_name, context) if spec.budget else Spent()
+    known: dict[str, Any] = {"spent": (took.usd or 0.0, took.minutes or 0.0), "ledger": lambda: context.ledger.uuid}
+    return preflight(spec, backend, retry=context.retry, **known, **options)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 from anytune import intake
-from anytune.errors import ConfigError, JobFailed, NotFound, Transient, Unsupported, WaitTimeout
+from anytune.errors import ConfigError, JobFailed, LedgerAway, NotFound, Transient, Unsupported, WaitTimeout
 from anytune.looking import asked_to_end, looked
 from anytune.model import TunedModel
-from anytune.naps import nap
-from anytune.observe import Observation, end_extras, failure, pauses, pull_events, pull_metrics, refuse_to_wait
+from anytune.naps import Nap
+from anytune.observe import ON, Observation, end_extras, failure, pauses, pull_events, pull_metrics, refuse_to_wait, standing
 from anytune.paths import host
 from anytune.runtime import Runtime, runtime
 from anytune.values import Event, Quote, Snapshot, Status
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from anytune.backend import Backend
     from anytune.ledger import JobRow
+    from anytune.ledger.reconcile import OnInDoubt
     from anytune.preflight import Preflight
     from anytune.spec import TrainingSpec
     from anytune.values import Checkpoint, Metric
@@ -43,6 +44,7 @@ class FineTuneJob:
         self._context = context or runtime()
         self._cursor: str | None = None
         self._swept: float | None = None
+        self._on_in_doubt: OnInDoubt | None = None
 
     def __repr__(self) -> str:
         """Show name, backend and status."""
@@ -58,12 +60,15 @@ class FineTuneJob:
         new_attempt: bool = False,
         allow: Sequence[str] = (),
         on_preflight: Callable[[Preflight], Any] | None = None,
+        on_in_doubt: OnInDoubt | None = None,
         context: Runtime | None = None,
         **settings: Any,
     ) -> FineTuneJob:
         """Give the job of this name: the one that exists with the same spec and data, or a new one.
 
         A rerun of the same script gets the same job, running or done. Everything that can be known is checked before anything is sent.
+        Where its account has no place for it now, it waits in the ledger (`row.waiting` says for what) and is sent by whoever waits for
+        it or looks at it.
 
         Args:
             spec: A spec, or the path of a YAML file; the other arguments replace its fields.
@@ -72,6 +77,8 @@ class FineTuneJob:
             new_attempt: Start the next numbered attempt after a failed, cancelled or finished one.
             allow: Codes of findings that shall not stop the job, although they are errors (docs/reference/findings.md lists them).
             on_preflight: Called with what preflight found, good or bad, before anything is sent; not for a job that exists already.
+            on_in_doubt: What to do once it is shown that a create whose reply was lost had no effect: `"reconcile_then_resend"` or
+                `"reconcile_then_ask"`, which raises. None sends again what is cheap, and asks about what was quoted above $10.
             context: Ledger, retries and clock; the process's own by default.
             settings: Fields of `TrainingSpec`: `train`, `validation`, `method`, `adapter`, `name`, `budget`, `strict`.
 
@@ -88,6 +95,7 @@ class FineTuneJob:
         if row is None:
             row = intake.claimed(wanted, trainer, context, new_attempt=new_attempt, on_preflight=on_preflight, allow=allow)
         job = cls(row, context=context)
+        job._on_in_doubt = on_in_doubt
         job._submit()
         return job
 
@@ -197,8 +205,13 @@ class FineTuneJob:
 
     @property
     def actual(self) -> Quote:
-        """What the run took so far, in the estimate's fields."""
-        return self._row.actual
+        """What the run took so far, in the estimate's fields; dollars that its backend does not tell are estimated, as `basis` says."""
+        return intake.actual(self._row, self._context)
+
+    @property
+    def context(self) -> Runtime:
+        """Its ledger, retries and clock."""
+        return self._context
 
     @property
     def row(self) -> JobRow:
@@ -286,16 +299,16 @@ class FineTuneJob:
         Args:
             on_event: Called with every event once, oldest first.
             timeout_s: Seconds of patience; None waits for as long as it takes.
-            poll_s: Seconds between two looks; None takes 1 for local jobs and 5 growing to 30 for hosted ones.
+            poll_s: Seconds between two looks; None takes 1 for local jobs, and for hosted ones 5 to 30 and more as `anytune.pauses` says.
 
         Raises:
-            JobFailed: It failed or was cancelled.
+            JobFailed: It failed, was cancelled, or was ended because its budget is used up; the text says which.
             JobPaused: Its host stopped it: it goes on when it is resumed.
             WaitTimeout: Patience ended; the job goes on.
             AuthError: The key does not work any more; the job goes on.
         """
         deadline = None if timeout_s is None else self._context.clock() + timeout_s
-        pause = pauses(self.backend, poll_s)
+        pause, nap = pauses(self.backend, poll_s), Nap(self._row, self._context)
         while True:
             seen = self.observe(strict=False)
             for event in seen.events:
@@ -305,10 +318,8 @@ class FineTuneJob:
                 return self.result()
             refuse_to_wait(self.row, seen.snapshot)
             if deadline is not None and self._context.clock() >= deadline:
-                raise WaitTimeout(
-                    f"Job {self.name} is {self.status.value} after {timeout_s:g} s.", fix="It goes on; wait again.", job_id=self.id
-                )
-            nap(self._row, self._context, pause())
+                raise WaitTimeout(f"Job {self.name} {standing(self._row)} after {timeout_s:g} s.", fix=ON, job_id=self.id)
+            nap(pause(seen))
 
     def observe(self, *, strict: bool = True) -> Observation:
         """Look once, and give the events that this handle has not given yet.
@@ -316,13 +327,15 @@ class FineTuneJob:
         Args:
             strict: Raise when the backend cannot be reached, or has deleted a job that succeeded; else give the last observation again.
         """
+        before = self._row
         try:
             snapshot = self.refresh()
             events = self.events(after=self._cursor)
         except (Transient, NotFound) as error:
             if strict or (isinstance(error, NotFound) and not self._outlived):
                 raise
-            snapshot, events = self.snapshot, []
+            self._row = before if isinstance(error, LedgerAway) else self._row  # an end waits for the look that keeps its events too
+            return Observation(snapshot=self.snapshot, asked_s=getattr(error, "retry_after", None))
         if events:
             self._cursor = events[-1].id
         return Observation(snapshot=snapshot, events=tuple(events))
@@ -366,27 +379,21 @@ class FineTuneJob:
     def _submit(self) -> None:
         if self._row.submit_state == "submitted" or self._elsewhere:
             return
-        from anytune.ledger import submit  # noqa: PLC0415 - SQLAlchemy is not needed to look at a job
-
-        self._row = submit(
-            self._context.ledger, self.backend, self._row, retry=self._context.retry, clock=self._context.clock, sleep=self._context.sleep
-        )
+        self._row = intake.sent(self._row, self.backend, self._context, on_in_doubt=self._on_in_doubt)
 
     def _submitted(self) -> str:
         self._here("this")
         if self._row.remote_id is None:
             self.refresh()
         if self._row.remote_id is None:
-            raise ConfigError(f"Job {self.name} was not submitted yet.", fix="Run the script again.", job_id=self.id)
+            raise ConfigError(f"Job {self.name} {standing(self._row)}: it was not sent yet.", fix="`wait()` for it.", job_id=self.id)
         return self._row.remote_id
 
     def _ask(self, verb: str) -> Self:
         self._here(verb)
         remote_id = self._submitted()
         if self.status.terminal:
-            raise ConfigError(
-                f"Job {self.name} is {self.status.value}: there is nothing to {verb}.", fix="Start a new attempt.", job_id=self.id
-            )
+            raise ConfigError(f"Job {self.name} is {self.status.value}: nothing to {verb}.", fix="Start a new attempt.", job_id=self.id)
         call = getattr(self.backend, verb)
         self._context.retry.write(lambda: call(remote_id), backend=self.backend)
         self.refresh()

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from anytune.budget import overdrawn
+from anytune.budget import CHECKPOINT_S, overdrawn
+from anytune.errors import BackendError, NotFound, Transient
+from anytune.values import Snapshot, Status
 
 if TYPE_CHECKING:
     from anytune.backend import Backend
     from anytune.ledger import JobRow
     from anytune.runtime import Runtime
 
-__all__ = ["asked_to_end", "looked"]
+__all__ = ["asked_to_end", "held", "looked", "made_room"]
+
+_UNSEEN = timedelta(seconds=30)
+"""Time after which a job that holds a place is looked at by one that waits for it."""
 
 
 def looked(row: JobRow, backend: Backend, context: Runtime) -> JobRow:
@@ -23,17 +29,30 @@ def looked(row: JobRow, backend: Backend, context: Runtime) -> JobRow:
         context: Ledger and retries.
 
     Raises:
-        BackendError: The backend could not be asked; the job is as it was.
+        BackendError: The backend could not be asked; the job is as it was. `NotFound`: it knows no such job, whose status is unknown now.
     """
     remote_id = row.remote_id
     if remote_id is None:
         return row
-    if row.cancel_requested and not row.status.terminal:
-        context.retry.write(lambda: backend.cancel(remote_id), backend=backend)
-    seen = context.retry.read(lambda: backend.poll(remote_id), backend=backend)
-    row = context.ledger.record(row.id, seen, since=row.observation)
-    reason = "" if row.cancel_requested else overdrawn(row, context)
-    return asked_to_end(row, backend, context, reason=reason) if reason else row
+    try:
+        if row.cancel_requested and not row.status.terminal:
+            context.retry.write(lambda: backend.cancel(remote_id), backend=backend)
+        seen = context.retry.read(lambda: backend.poll(remote_id), backend=backend)
+    except NotFound as error:  # deleted there, or this key is of another project: neither is an end that anybody saw
+        unknown = Snapshot(id=remote_id, status=Status.UNKNOWN, host=row.host, raw={"error": error.message})
+        context.ledger.record(row.id, unknown, since=row.observation)
+        raise
+    return held(context.ledger.record(row.id, seen, since=row.observation), backend, context)
+
+
+def held(row: JobRow, backend: Backend, context: Runtime) -> JobRow:
+    """Hold a job that was just looked at to its budget: one that is over it is ended.
+
+    Raises:
+        BackendError: The backend could not be asked for the end; the next look asks again.
+    """
+    reason = "" if row.cancel_requested else overdrawn(row, backend, context)
+    return _overdrawn(row, backend, context, reason) if reason else row
 
 
 def asked_to_end(row: JobRow, backend: Backend, context: Runtime, *, reason: str = "") -> JobRow:
@@ -42,4 +61,31 @@ def asked_to_end(row: JobRow, backend: Backend, context: Runtime, *, reason: str
     remote_id = row.remote_id
     if remote_id is not None and not row.status.terminal:
         context.retry.write(lambda: backend.cancel(remote_id), backend=backend)
+    return row
+
+
+def made_room(row: JobRow, backend: Backend, context: Runtime) -> None:
+    """Look at the jobs that hold the places which a job waits for, where nobody looked at them for a while: they may have ended."""
+    for other in context.ledger.holders(row, unseen_since=context.ledger.clock() - _UNSEEN):
+        if backend.capabilities.local and other.host != row.host:
+            continue
+        try:
+            looked(other, backend, context)
+        except BackendError:  # the next try looks again
+            return
+
+
+def _overdrawn(row: JobRow, backend: Backend, context: Runtime, reason: str) -> JobRow:
+    """End a job over its budget; where the backend can pause, it is given time to save a checkpoint first."""
+    row = context.ledger.overdraw(row.id, reason=reason)
+    remote_id, since = row.remote_id, row.overdrawn_at
+    waited = since is None or (context.ledger.clock() - since).total_seconds() > CHECKPOINT_S
+    if remote_id is None or row.status is not Status.RUNNING or waited or "pause" not in backend.capabilities.abilities:
+        return asked_to_end(row, backend, context, reason=reason)
+    try:
+        context.retry.write(lambda: backend.pause(remote_id), backend=backend)
+    except BackendError as error:
+        if isinstance(error, Transient):
+            raise
+        return asked_to_end(row, backend, context, reason=reason)
     return row

@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from anytune.errors import AnytuneError, BackendError, JobFailed, JobPaused, Transient
-from anytune.pauses import growing
+from anytune.pauses import Rhythm
 from anytune.values import Event, Snapshot, Status, Value
 
 if TYPE_CHECKING:
@@ -16,7 +16,22 @@ if TYPE_CHECKING:
     from anytune.ledger import JobRow
     from anytune.runtime import Runtime
 
-__all__ = ["Observation", "end_extras", "failure", "keep", "pauses", "pull_events", "pull_metrics", "refuse_to_wait"]
+__all__ = [
+    "ON",
+    "Observation",
+    "end_extras",
+    "failure",
+    "keep",
+    "pauses",
+    "pull_events",
+    "pull_metrics",
+    "refuse_to_wait",
+    "rhythm_of",
+    "standing",
+]
+
+ON = "It goes on; wait again."
+"""The next step of whoever's patience ended."""
 
 _LOCAL_S = 1.0
 _FIRST_S, _LONGEST_S = 5.0, 30.0
@@ -24,24 +39,42 @@ _SWEEP_S = 600.0
 
 
 class Observation(Value):
-    """One look at a job: where it is, and the events that are new."""
+    """One look at a job: where it is, and the events that are new.
+
+    `asked_s` are the seconds that the backend asked to be left alone, where it could not be looked at for that.
+    """
 
     snapshot: Snapshot
     events: tuple[Event, ...] = ()
+    asked_s: float | None = None
 
 
-def pauses(backend: Backend, poll_s: float | None) -> Callable[[], float]:
-    """Give a function that says how many seconds to wait before the next look.
+def pauses(backend: Backend, poll_s: float | None) -> Callable[[Observation], float]:
+    """Give a function that is told each look, and says how many seconds to wait before the next one.
 
     Args:
-        backend: Who trains: a local job is looked at every second, a hosted one every 5 s growing to 30 s.
-        poll_s: The caller's own wish.
+        backend: Who trains: a local job is looked at every second, a hosted one in the rhythm of `anytune.pauses`, from 5 s to 30 s, or
+            to 2 minutes while its end is far off.
+        poll_s: The caller's own wish, which goes before all that.
     """
     if poll_s is not None:
-        return lambda: poll_s
+        return lambda _: poll_s
     if backend.capabilities.local:
-        return lambda: _LOCAL_S
-    return growing(_FIRST_S, _LONGEST_S)
+        return lambda _: _LOCAL_S
+    rhythm, last = rhythm_of(backend), None
+
+    def pause(seen: Observation) -> float:
+        nonlocal last
+        now, before = seen.snapshot.status, last
+        last = now
+        return rhythm(news=now is not before, eta_s=seen.snapshot.eta_s if now is Status.RUNNING else None, asked_s=seen.asked_s)
+
+    return pause
+
+
+def rhythm_of(backend: Backend) -> Rhythm:
+    """Give the rhythm in which a backend is looked at: a local one at each second, a hosted one from 5 s to 30 s."""
+    return Rhythm(_LOCAL_S, _LOCAL_S) if backend.capabilities.local else Rhythm(_FIRST_S, _LONGEST_S)
 
 
 def pull_events(row: JobRow, backend: Backend, context: Runtime) -> None:
@@ -88,13 +121,13 @@ def end_extras(row: JobRow, backend: Backend, context: Runtime, last: float | No
         row: The job; most were sent once, and nothing is asked of them.
         backend: Who trains.
         context: Ledger, retries and clock.
-        last: When this was done before, by the context's clock: it is done every ten minutes, and once the job has ended.
+        last: When this was done before, by the context's clock: it is done every ten minutes, and once the job has ended or shall.
 
     Returns:
         When it was done last.
     """
     at = context.clock()
-    recent = last is not None and at - last < _SWEEP_S and not row.status.terminal
+    recent = last is not None and at - last < _SWEEP_S and not (row.status.terminal or row.cancel_requested)
     if row.fence < 2 or row.remote_id is None or recent:  # noqa: PLR2004 - the second send
         return last
     from anytune.ledger import sweep  # noqa: PLC0415 - SQLAlchemy is not needed to look at a job
@@ -108,7 +141,8 @@ def end_extras(row: JobRow, backend: Backend, context: Runtime, last: float | No
 def failure(row: JobRow, seen: Snapshot) -> JobFailed:
     """Say why a job ended without a model."""
     what = "was cancelled" if seen.status is Status.CANCELLED else "failed"
-    reason = f": {seen.error or row.error}" if seen.error or row.error else "."
+    why = row.error if row.overdrawn_at is not None and row.error else seen.error or row.error
+    reason = f": {why}" if why else "."
     return JobFailed(
         f"Job {row.name} (attempt {row.attempt}) {what}{reason}",
         snapshot=seen,
@@ -116,6 +150,12 @@ def failure(row: JobRow, seen: Snapshot) -> JobFailed:
         backend=row.backend,
         job_id=row.id,
     )
+
+
+def standing(row: JobRow) -> str:
+    """Say where a job is, and what it waits for before it is sent."""
+    waits = row.waiting if row.submit_state == "intent" and not row.status.terminal else ""
+    return f"waits for {waits}" if waits else f"is {row.status.value}"
 
 
 def refuse_to_wait(row: JobRow, seen: Snapshot) -> None:

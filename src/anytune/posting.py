@@ -6,23 +6,44 @@ A floor below `deploy`, which posts it; the watch itself stands above, since it 
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import os
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from anytune import profiles
-from anytune.errors import AnytuneError
+from anytune.errors import AnytuneError, redact
 from anytune.local import detached
 from anytune.paths import home, host
+from anytune.values import Value, now
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from anytune.backend import Backend
     from anytune.runtime import Runtime
 
-__all__ = ["ensure", "scope"]
+__all__ = ["Trouble", "ensure", "leave_word", "scope", "take_back", "troubles"]
 
 _log = logging.getLogger(__name__)
+
+
+class Trouble(Value):
+    """Why a watch can do nothing: hosts over their time bill on, budgets are not held.
+
+    Attributes:
+        backend: The word that names the backend.
+        account: Whose hosts and jobs.
+        at: When it was last seen.
+        message: What the backend said.
+    """
+
+    backend: str
+    account: str
+    at: datetime
+    message: str
 
 
 def ensure(word: str, backend: Backend, context: Runtime) -> bool:
@@ -46,8 +67,8 @@ def ensure(word: str, backend: Backend, context: Runtime) -> bool:
     reason = _strange(word, backend)
     if reason:
         _log.warning(
-            "Hosts of backend %r are not watched: %s. If this program ends early, `anytune deployments stop --expired` takes down what "
-            "is over its time; a profile in anytune.toml, or the vendor's environment names, let a watch do it.",
+            "Hosts and budgets at backend %r are not watched: %s. If this program ends early, `anytune reap` takes down what is over "
+            "its time or its budget; a profile in anytune.toml, or the vendor's environment names, let a watch do it.",
             word,
             reason,
         )
@@ -55,7 +76,7 @@ def ensure(word: str, backend: Backend, context: Runtime) -> bool:
     try:
         lock = scope(word, backend.account, context)
         detached.ensure(
-            "The watch over deployments",
+            "The watch over deployments and budgets",
             "anytune.watch",
             ["--backend", word, "--account", backend.account],
             lock=lock,
@@ -65,7 +86,7 @@ def ensure(word: str, backend: Backend, context: Runtime) -> bool:
             cwd=_here(),
         )
     except OSError as error:
-        text = f"The watch over deployments did not start: {error.filename}: {error.strerror}."
+        text = f"The watch over deployments and budgets did not start: {error.filename}: {error.strerror}."
         raise AnytuneError(text, fix="Correct the permissions of the home folder, or the space in it.") from error
     return True
 
@@ -76,6 +97,31 @@ def scope(word: str, account: str, context: Runtime) -> Path:
     folder.mkdir(mode=0o700, exist_ok=True)
     name = hashlib.sha256(f"{context.ledger.uuid}\n{word}\n{account}".encode()).hexdigest()[:16]
     return folder / f"{name}.lock"
+
+
+def leave_word(lock: Path, word: str, account: str, message: str) -> None:
+    """Write down why a watch can do nothing for now; `troubles` reads it."""
+    text = json.dumps({"backend": word, "account": account, "at": now().isoformat(timespec="seconds"), "message": redact(message)})
+    fresh = lock.with_suffix(".fresh")
+    fresh.write_text(text, encoding="utf-8")
+    fresh.replace(lock.with_suffix(".trouble"))
+
+
+def take_back(lock: Path) -> None:
+    """Take that word back."""
+    lock.with_suffix(".trouble").unlink(missing_ok=True)
+
+
+def troubles(context: Runtime, scopes: Iterable[tuple[str, str]]) -> list[Trouble]:
+    """Give why the watches of this machine over these words and accounts can do nothing, where one left word of it."""
+    found = []
+    for word, account in dict.fromkeys(scopes):
+        try:
+            path = scope(word, account, context).with_suffix(".trouble")
+            found.append(Trouble.model_validate_json(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError):  # there is none
+            continue
+    return found
 
 
 def _strange(word: str, backend: Backend) -> str:

@@ -6,6 +6,14 @@ backend = "trl"
 compute = "local"
 ```
 
+`max_concurrent` is core's own key: how many jobs of the account may be live, while the others wait in the ledger. For a backend that no
+profile sets up, a table says it:
+
+```toml
+[limits.openai]
+max_concurrent = 3
+```
+
 `trl@hf_jobs:a10g-small` is a backend, or a profile, with the place where it computes: the same as a profile with that `compute`.
 
 The file is `anytune.toml` in the working folder or the nearest folder above it, or the one that `ANYTUNE_CONFIG` names. Secrets do not
@@ -48,9 +56,11 @@ def configured(word: str | Backend, **options: Any) -> Backend:
         return word
     own = profiles()
     name, place = _placed(word, own)
-    profile = own.get(name, {})
-    settings = {key: _from_environment(name, key, value) for key, value in profile.items() if key != "backend"} | place | options
-    cls = plugins.load(profile.get("backend", name))
+    profile = dict(own.get(name, {}))
+    backend = str(profile.pop("backend", name))
+    most = _most(f"profile {name!r}", profile) or _limit(backend)
+    settings = {key: _from_environment(name, key, value) for key, value in profile.items()} | place | options
+    cls = plugins.load(backend)
     known = list(inspect.signature(cls).parameters)
     for key in settings:
         if key not in known:
@@ -59,7 +69,9 @@ def configured(word: str | Backend, **options: Any) -> Backend:
             guess = nearest(key, known)
             fix = f"Did you mean `{guess}`?" if guess else f"It has: {', '.join(known) or 'none'}."
             raise ConfigError(f"Backend {cls.name!r} has no option `{key}`.", fix=fix, backend=cls.name)
-    return cls(**settings)
+    made = cls(**settings)
+    made.max_concurrent = most if most is not None else made.max_concurrent
+    return made
 
 
 def backend_of(word: str) -> str:
@@ -83,19 +95,10 @@ def profiles() -> dict[str, dict[str, Any]]:
     Raises:
         ConfigError: The file cannot be read, is not TOML, or a profile names no backend.
     """
-    path = config_file()
-    if path is None:
-        return {}
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"Cannot read {path}: {error.strerror}.", fix="Correct ANYTUNE_CONFIG or the file's permissions.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not TOML: {error}.", fix="See docs/reference/configuration.md.") from error
-    found = content.get("profiles", {})
+    found = _content().get("profiles", {})
     for name, profile in found.items():
         if not isinstance(profile, dict) or not isinstance(profile.get("backend"), str):
-            raise ConfigError(f"Profile {name!r} in {path} names no backend.", fix='Add `backend = "trl"`, for instance.')
+            raise ConfigError(f"Profile {name!r} in {config_file()} names no backend.", fix='Add `backend = "trl"`, for instance.')
     return dict(found)
 
 
@@ -106,6 +109,38 @@ def config_file() -> Path | None:
         return Path(named)
     here = Path.cwd()
     return next((path for folder in (here, *here.parents) if (path := folder / "anytune.toml").is_file()), None)
+
+
+def _content() -> dict[str, Any]:
+    path = config_file()
+    if path is None:
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"Cannot read {path}: {error.strerror}.", fix="Correct ANYTUNE_CONFIG or the file's permissions.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not TOML: {error}.", fix="See docs/reference/configuration.md.") from error
+
+
+def _limit(backend: str) -> int | None:
+    """Give the most live jobs of a backend's account by the table `[limits.BACKEND]`."""
+    limits = _content().get("limits", {})
+    table = limits.get(backend, {}) if isinstance(limits, dict) else None
+    if not isinstance(table, dict) or set(table) - {"max_concurrent"}:
+        raise ConfigError(
+            f"`[limits.{backend}]` in {config_file()} is no table of `max_concurrent` alone.",
+            fix="Write `max_concurrent = 3`, for instance.",
+        )
+    return _most(f"`[limits.{backend}]`", dict(table))
+
+
+def _most(where: str, table: dict[str, Any]) -> int | None:
+    """Take `max_concurrent` out of a table."""
+    most = table.pop("max_concurrent", None)
+    if most is not None and (not isinstance(most, int) or isinstance(most, bool) or most < 1):
+        raise ConfigError(f"`max_concurrent` of {where} is {most!r}.", fix="Give a whole number above 0, or leave it out for no limit.")
+    return most
 
 
 def _placed(word: str, own: dict[str, dict[str, Any]]) -> tuple[str, dict[str, str]]:

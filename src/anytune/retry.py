@@ -6,12 +6,15 @@
 | write | 5 | the same; only for calls that may be made twice |
 | create | 1 | nothing: an unclear answer is *in doubt*, and the ledger's business |
 
+What a vendor's library has tried several times by itself, where that cannot be switched off, is not tried again here (`Transient.tried`).
+
 A bucket of 500 tokens, shared by one instance, ends retry storms: a retry takes 5, a first try that succeeds gives 1 back.
 """
 
 from __future__ import annotations
 
 import random as _random
+import socket
 import threading
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -38,7 +41,7 @@ if TYPE_CHECKING:
 
     from anytune.backend import Backend
 
-__all__ = ["AsyncRetry", "Retry", "translated"]
+__all__ = ["AsyncRetry", "Retry", "translated", "unsent"]
 
 T = TypeVar("T")
 
@@ -50,6 +53,12 @@ _RETRY_COST = 5
 
 _BAD_REQUEST, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 400, 401, 403, 404
 _TIMEOUT, _CONFLICT, _UNPROCESSABLE, _TOO_MANY, _SERVER = 408, 409, 422, 429, 500
+
+_NEVER_SENT = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError"})
+"""Names of httpx's exceptions (and of httpx2's, which huggingface_hub and this project use) that come before a request is written."""
+
+_DEPTH = 8
+"""Causes of causes that are looked at."""
 
 _NO_CREDIT = frozenset({"insufficient_quota", "credit_balance_exhausted"})
 """`code` or `type` of a 429 that no waiting mends; hosts put the word in either (replies of real accounts, read 2026-11-22)."""
@@ -157,8 +166,9 @@ class _Policy:
         began = self._clock()
 
         def again(state: tenacity.RetryCallState) -> bool:
-            failed = state.outcome is not None and isinstance(state.outcome.exception(), Transient)
-            return failed and state.attempt_number < _TRIES and self._spend()
+            error = state.outcome.exception() if state.outcome is not None else None
+            retried = isinstance(error, Transient) and not error.tried
+            return retried and state.attempt_number < _TRIES and self._spend()
 
         def out_of_time(state: tenacity.RetryCallState) -> bool:
             return self._clock() - began + state.upcoming_sleep > self._deadline_s
@@ -198,6 +208,21 @@ def translated(error: Exception, backend: Backend | None) -> AnytuneError:
         return own.at(backend=name)
     status = _status(error)
     return _by_status(status, error, name) if status else _by_kind(error, name)
+
+
+def unsent(error: BaseException) -> bool:
+    """Tell whether a call failed before a byte of it was sent: no address was found, or nobody took the connection.
+
+    Only what is known for certain counts. A connection that was made and then broke, or an answer that did not come, says nothing.
+    """
+    seen: BaseException | None = error
+    for _ in range(_DEPTH):
+        if seen is None:
+            return False
+        if isinstance(seen, (ConnectionRefusedError, socket.gaierror)) or type(seen).__name__ in _NEVER_SENT:
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False
 
 
 def _guarded(call: Callable[[], T], backend: Backend | None) -> T:

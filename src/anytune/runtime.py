@@ -32,7 +32,7 @@ class Runtime:
         backends: Backends that are set up already, by word; others are configured when they are first named.
     """
 
-    ledger_url: str | None = None
+    ledger_url: str | None = field(default=None, repr=False)  # a database's has its password
     retry: Retry = field(default_factory=Retry)
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], Any] = time.sleep

@@ -47,8 +47,8 @@ def read_yaml(path: Path, *, what: str, fix: str) -> dict[str, Any]:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"Cannot read {what} {path}: {error.strerror}.", fix="Check the path.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not YAML: {str(error).splitlines()[0]}.", fix=fix) from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date without such a day, a NUL in the path
+        raise ConfigError(f"{path} is not YAML: {str(error).partition(chr(10))[0]}.", fix=fix) from error
     if not isinstance(raw, dict) or not all(isinstance(name, str) for name in raw):
         raise ConfigError(f"{path} holds no settings.", fix=fix)
     return raw

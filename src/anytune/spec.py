@@ -90,6 +90,10 @@ class Budget(Settings):
     """Wall-clock hours of training."""
 
 
+_LONGEST_PATH = 4096
+"""Linux takes no longer one; it says so by errors that name no setting."""
+
+
 class TrainingSpec(Settings):
     """Everything that defines a run.
 
@@ -138,6 +142,13 @@ class TrainingSpec(Settings):
     @classmethod
     def _word_is_type(cls, value: Any) -> Any:
         return {"type": value} if isinstance(value, str) else value
+
+    @field_validator("train", "validation")
+    @classmethod
+    def _can_be_a_path(cls, value: Path | None) -> Path | None:
+        if "\0" in str(value) or len(str(value)) > _LONGEST_PATH:
+            raise ValueError(f"a path has {_LONGEST_PATH:,} characters at most, and no NUL")
+        return value
 
     def model_for(self, *words: str) -> str:
         """Give the model's id for a backend.

@@ -131,6 +131,12 @@ class Address(Value):
     token: Callable[[], str] | None = Field(default=None, exclude=True, repr=False)
     headers: dict[str, str] = Field(default_factory=dict)
 
+    def __getstate__(self) -> dict[Any, Any]:
+        """Refuse to be pickled with a key, which would lie open in the pickle."""
+        if self.credential is not None or self.token is not None:
+            raise TypeError("An Address with a key is not pickled; ask the deployment for its address again where it is needed.")
+        return super().__getstate__()
+
 
 class LocalFile(Value):
     """A file on its way up.

@@ -235,14 +235,14 @@ class UnknownIsFailed(Broken):
 
 
 class LosesArtifacts(Seen):
-    breaks: ClassVar = {"B18"}
+    breaks: ClassVar = {"B18", "B64"}
 
     def see(self, seen):
         return {"model": seen.model and seen.model.model_copy(update={"missing": ("merged",)})}
 
 
 class NewInstanceForgetsTheEnd(Broken):
-    breaks: ClassVar = {"B19"}
+    breaks: ClassVar = {"B19", "B64"}
 
     def poll(self, job_id):
         first = not self.__dict__.get("polled")
@@ -294,7 +294,7 @@ class CheckpointsNewestFirst(Broken):
 
 
 class CancelledIsFailed(Seen):
-    breaks: ClassVar = {"B25", "B26"}
+    breaks: ClassVar = {"B25", "B26", "B64"}
 
     def see(self, seen):
         return {"status": Status.FAILED} if seen.status is Status.CANCELLED else {}
@@ -756,6 +756,53 @@ class DiagnoseRaises(Broken):
 
     def diagnose(self):
         raise FileNotFoundError("no environment")
+
+
+class ManyWithoutModel(Broken):
+    breaks: ClassVar = {"B64"}
+
+    def poll_many(self, job_ids):
+        return {job_id: seen.model_copy(update={"model": None}) for job_id, seen in super().poll_many(job_ids).items()}
+
+
+class ManyOfTheInstance(Broken):
+    breaks: ClassVar = {"B64"}
+
+    def submit(self, order):
+        job = super().submit(order)
+        self.__dict__.setdefault("mine", set()).add(job.id)
+        return job
+
+    def poll_many(self, job_ids):
+        return super().poll_many([job_id for job_id in job_ids if job_id in self.__dict__.get("mine", ())])
+
+
+class UnseenIsFailed(Broken):
+    breaks: ClassVar = {"B65"}
+
+    def poll_many(self, job_ids):
+        return {job_id: Snapshot(id=job_id, status=Status.FAILED) for job_id in job_ids} | super().poll_many(job_ids)
+
+
+class ManyGivesAll(Broken):
+    breaks: ClassVar = {"B64", "B65"}
+
+    def poll_many(self, job_ids):
+        return super().poll_many(list(self.store.read().jobs))
+
+
+class ManyRefusesStrangers(Broken):
+    breaks: ClassVar = {"B65", "B66"}
+
+    def poll_many(self, job_ids):
+        return {job_id: self.poll(job_id) for job_id in job_ids}
+
+
+class OnePageOfIds(Broken):
+    breaks: ClassVar = {"B66"}
+
+    def poll_many(self, job_ids):
+        return super().poll_many(job_ids[:100])
 
 
 BROKEN = [cls for cls in vars().copy().values() if isinstance(cls, type) and issubclass(cls, Broken) and "breaks" in vars(cls)]

@@ -162,3 +162,31 @@ def test_a_runtime_gives_one_backend_for_each_place(placed: None) -> None:
     context = Runtime()
     assert context.backend("trl@local") is context.backend("trl@local")
     assert context.backend("trl@local") is not context.backend("trl@hf_jobs:l4x1")
+
+
+def test_a_profile_says_how_many_jobs_may_be_live_and_the_backend_does_not_see_it(folder: Path) -> None:
+    write(folder, '[profiles.lab]\nbackend = "memory"\nmax_concurrent = 3\n')
+    assert profiles.configured("lab").max_concurrent == 3
+    assert profiles.configured("memory").max_concurrent is None
+
+
+def test_a_backend_without_a_profile_has_its_limit_in_a_table(folder: Path) -> None:
+    write(
+        folder,
+        '[limits.memory]\nmax_concurrent = 2\n\n[profiles.lab]\nbackend = "memory"\n\n[profiles.wide]\nbackend = "memory"\nmax_concurrent = 9\n',
+    )
+    found = [profiles.configured(word).max_concurrent for word in ("memory", "lab", "wide")]
+    assert found == [2, 2, 9]
+
+
+@pytest.mark.parametrize("value", ["0", "-1", '"3"', "true", "2.5"])
+def test_a_limit_that_is_no_whole_number_above_0_is_refused(folder: Path, value: str) -> None:
+    write(folder, f'[profiles.lab]\nbackend = "memory"\nmax_concurrent = {value}\n')
+    with pytest.raises(ConfigError, match="max_concurrent"):
+        profiles.configured("lab")
+
+
+def test_a_table_of_limits_with_another_key_is_refused(folder: Path) -> None:
+    write(folder, "[limits.memory]\nmax_live = 2\n")
+    with pytest.raises(ConfigError, match=r"limits\.memory"):
+        profiles.configured("memory")

@@ -76,6 +76,11 @@ def test_the_put_says_what_azure_documents(sim, hosts, order):
     }
 
 
+def test_a_deployment_says_which_ledger_made_it(hosts, order):
+    hosts.deploy(order().model_copy(update={"ledger": "L1"}))
+    assert [each.ledger for each in hosts.ours()] == ["L1"]
+
+
 def test_the_same_order_makes_one_deployment_through_any_instance(sim, hosts_for, order):
     mine = order()
     assert hosts_for().deploy(mine).id == hosts_for().deploy(mine).id == named(mine)

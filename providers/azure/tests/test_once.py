@@ -5,9 +5,11 @@ Three kinds of resources: one that keeps metadata, one as it was seen, and one w
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
-from anytune.errors import RateLimited, SubmitInDoubt
+from anytune.errors import SubmitInDoubt
 from anytune.testing import WireFault, WireFaults
 
 CREATE, UPLOAD, LIST = "POST /fine_tuning/jobs", "POST /files", "GET /fine_tuning/jobs"
@@ -93,12 +95,16 @@ def test_where_nothing_tells_whose_a_job_is_one_that_has_failed_does_not_block_t
     assert bench.sim.count(CREATE) == 2
 
 
-def test_a_rate_limit_of_the_data_plane_is_raised_and_the_next_run_sends_again(bench):
+def test_a_rate_limit_of_the_data_plane_lets_the_job_wait_and_a_later_look_sends_it(bench):
     bench.break_call("refuse", name="rate_limit")
-    with pytest.raises(RateLimited):
-        bench.create()
-    job = bench.create(context=bench.fresh())
+    job = bench.create()
+    assert job.row.waiting.startswith("the provider takes no more jobs now")
+    deadline = time.monotonic() + 30
+    while job.remote_id is None:
+        assert time.monotonic() < deadline
+        job = bench.create(context=bench.fresh())
     assert [one.id for one in bench.sim.jobs] == [job.remote_id]
+    assert bench.sim.count(CREATE) == 2
 
 
 @pytest.mark.parametrize("hours", [-5, -1, 1])

@@ -25,7 +25,7 @@ def test_a_plain_run_says_model_file_method_and_tag(order, backend):
         "training_file": made.files["train"].id,
         "method": {"type": "supervised"},
         "suffix": "recipes",
-        "metadata": {"anytune_ref": REF, "anytune_spec": made.spec_hash, "anytune_ledger": "01LEDGER"},
+        "metadata": {"anytune_ref": REF, "anytune_spec": made.spec_hash, "anytune_ledger": "01LEDGER", "anytune_name": made.name},
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from anytune.errors import MalformedReply
-from anytune_openai.pages import confirmed, listing
+from anytune_openai.pages import confirmed, listing, picked
 
 
 def book(count, *, size=3, more=True):
@@ -115,3 +115,36 @@ def test_two_readings_that_differ_are_incomplete_and_give_what_either_saw():
     second = (page("b", more=True), page("c"), page())
     seen = confirmed(scripted(*first, *second))
     assert ([one["id"] for one in seen.items], seen.complete) == (["a", "b", "c"], False)
+
+
+@pytest.mark.parametrize(("wanted", "requests"), [(["r6"], 1), (["r0"], 1), (["r6", "r0"], 3), (["r5", "r4"], 1), ([], 0)])
+def test_a_search_reads_as_far_as_the_last_one_that_is_wanted_and_not_longer_than_asking_for_each(wanted, requests):
+    fetch, asked, _ = book(7)
+    found = picked(fetch, wanted)
+    assert set(found) <= set(wanted)
+    assert len(asked) == requests
+
+
+def test_a_search_gives_the_whole_records():
+    fetch, _, records = book(7)
+    assert picked(fetch, ["r6", "r2"]) == {"r6": records[0], "r2": records[4]}
+
+
+def test_what_is_not_seen_is_left_out():
+    fetch, _, _ = book(4)
+    assert set(picked(fetch, ["r3", "r2", "nobody", "none"])) == {"r3", "r2"}
+
+
+def test_old_ones_behind_many_younger_ones_cost_twice_as_much_as_asking_for_each_at_most():
+    fetch, asked, _ = book(3000)
+    picked(fetch, ["r0", "r1", "r2", "r3"])
+    assert len(asked) <= 4
+
+
+def test_a_search_of_a_host_that_knows_no_cursor_ends():
+    assert set(picked(lambda after: page("a", "b"), ["a", "z", "y", "x"])) == {"a"}
+
+
+def test_a_search_refuses_a_page_without_records():
+    with pytest.raises(MalformedReply):
+        picked(lambda after: {"data": "none"}, ["a"])

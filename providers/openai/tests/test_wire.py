@@ -28,7 +28,8 @@ def test_a_submit_is_one_post_and_gives_the_job_with_its_tag(sim, backend, order
     assert job.resolved["num_train_epochs"] == 2
     assert sim.count(CREATE) == 1
     (record,) = sim.jobs
-    assert record.metadata == {"anytune_ref": made.ref, "anytune_spec": made.spec_hash, "anytune_ledger": "01LEDGER"}
+    tag = {"anytune_ref": made.ref, "anytune_spec": made.spec_hash, "anytune_ledger": "01LEDGER", "anytune_name": made.name}
+    assert record.metadata == tag
     assert all(len(value) <= 512 for value in record.metadata.values())
     assert (record.suffix, record.seed) == ("recipes", 7)
 
@@ -94,6 +95,7 @@ def test_the_jobs_of_the_account_are_listed_newest_first_whoever_made_them(backe
     listed = backend.list_jobs()
     assert [job.id for job in listed] == [foreign.id, *reversed(mine)]
     assert [job.ref is None for job in listed] == [True, False, False, False]
+    assert [(job.ledger, job.name) for job in listed] == [(None, None), *[("01LEDGER", made.name)] * 3]
     assert listed[0].base_model == made.model
     assert [job.id for job in backend.list_jobs(limit=2)] == [foreign.id, mine[-1]]
 

@@ -15,13 +15,14 @@ if TYPE_CHECKING:
     from anytune.catalog.files import Opened, hosts, opened
     from anytune.catalog.lifecycle import Other, answers_until, findings, others
     from anytune.catalog.names import base_of
-    from anytune.catalog.prices import Hosting, auto_epochs, hosting, quote
+    from anytune.catalog.prices import Hosting, Rate, auto_epochs, hosting, quote, rate
     from anytune.catalog.targets import rules
 
 __all__ = [
     "Hosting",
     "Opened",
     "Other",
+    "Rate",
     "answers_until",
     "auto_epochs",
     "base_of",
@@ -31,6 +32,7 @@ __all__ = [
     "opened",
     "others",
     "quote",
+    "rate",
     "rules",
 ]
 
@@ -39,6 +41,7 @@ _HOMES = {
     "Opened": "anytune.catalog.files",
     "Other": "anytune.catalog.lifecycle",
     "answers_until": "anytune.catalog.lifecycle",
+    "Rate": "anytune.catalog.prices",
     "auto_epochs": "anytune.catalog.prices",
     "base_of": "anytune.catalog.names",
     "findings": "anytune.catalog.lifecycle",
@@ -47,6 +50,7 @@ _HOMES = {
     "opened": "anytune.catalog.files",
     "others": "anytune.catalog.lifecycle",
     "quote": "anytune.catalog.prices",
+    "rate": "anytune.catalog.prices",
     "rules": "anytune.catalog.targets",
 }
 

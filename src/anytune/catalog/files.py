@@ -85,12 +85,12 @@ def _read(path: Path, changed_ns: int) -> Host:  # noqa: ARG001 - a file that ch
         host = Host.model_validate(raw)
     except OSError as error:
         raise ConfigError(f"Cannot read the catalogue {path}: {error.strerror}.", fix="Check its permissions.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not YAML: {str(error).splitlines()[0]}.", fix=fix) from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         key = ".".join(str(part) for part in first["loc"]) or "the file"
         raise ConfigError(f"{path} is no catalogue: {key}: {first['msg']}.", fix=fix) from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date without such a day
+        raise ConfigError(f"{path} is not YAML: {str(error).partition(chr(10))[0]}.", fix=fix) from error
     if host.host != path.stem:
         raise ConfigError(f"{path} is the catalogue of {host.host!r}.", fix=f"Name it {host.host}.yaml.")
     return host

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from anytune.catalog.names import Named
     from anytune.values import DataStats
 
-__all__ = ["Hosting", "auto_epochs", "hosting", "quote"]
+__all__ = ["Hosting", "Rate", "auto_epochs", "hosting", "quote", "rate"]
 
 _HOURS_A_MONTH = 730
 """A year's hours by twelve, as cloud providers' own calculators have it."""
@@ -32,6 +32,20 @@ class Hosting(Value):
     sku: str
     hourly_usd: float | None
     monthly_usd: float | None
+    basis: str
+
+
+class Rate(Value):
+    """What training costs at a host: by tokens, or by the time that it takes.
+
+    Attributes:
+        usd_per_million: US dollars for a million tokens trained; None where it is not billed so, or no price is known.
+        usd_per_hour: US dollars for an hour of training, the same.
+        basis: Where the price was read, and when; or that none is known.
+    """
+
+    usd_per_million: float | None = None
+    usd_per_hour: float | None = None
     basis: str
 
 
@@ -112,6 +126,30 @@ def quote(backend: str, model: str, method: str, stats: DataStats, *, epochs: fl
     return common.model_copy(
         update={"tokens": tokens, "cost_usd": cost, "epochs": float(passes.epochs) if passes else None, "basis": "; ".join(words)}
     )
+
+
+def rate(backend: str, model: str, method: str) -> Rate | None:
+    """Say what training a model costs at a host, to price a run that goes on. Arguments as for `quote`.
+
+    Returns:
+        None where the catalogue has no file of that host, or the backend trains locally.
+
+    Example:
+        >>> rate("openai", "gpt-4.1-mini", "sft").usd_per_million
+        5.0
+    """
+    found = files.opened(backend)
+    if found is None or found.host.any_model:
+        return None
+    host, known = found.host, named(found.host, model)
+    wants = host.methods.get(method)
+    if wants is not None and wants.billed is not None and wants.billed.value == "hours":
+        hourly = known.entry.training_usd_per_hour if known else None
+        if known is None or hourly is None:
+            return Rate(basis=_no_price(host, known, model))
+        return Rate(usd_per_hour=hourly.value, basis=f"${hourly.value:.2f} an hour on {known.name} ({_told(host.sources[hourly.source])})")
+    price = known.entry.training_usd_per_million if known else None
+    return Rate(usd_per_million=price.value if price else None, basis=_token_price(host, known, model))
 
 
 def hosting(backend: str, sku: str | None = None) -> Hosting | None:

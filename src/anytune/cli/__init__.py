@@ -57,6 +57,9 @@ def _ended(error: BaseException, *, as_json: bool) -> ExitCode:
     if isinstance(error, OSError) and error.errno == errno.EPIPE:  # `anytune … | head`: whoever read has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.OK
+    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        _tell(error, "A path is longer than this system takes.", as_json=as_json, fix="Give a shorter one.")
+        return ExitCode.USAGE
     if isinstance(error, _Usage):
         if not error.format_message():  # a command that needs a word got none: its help was shown
             return ExitCode.USAGE
@@ -82,7 +85,7 @@ def _unexpected(error: BaseException, *, as_json: bool) -> ExitCode:
     if os.environ.get("ANYTUNE_DEBUG") == "1":
         import traceback  # noqa: PLC0415 - only here
 
-        traceback.print_exception(error)
+        sys.stderr.write(redact("".join(traceback.format_exception(error))))
     fix = "This is a fault in anytune. Set ANYTUNE_DEBUG=1 and run the same again to see the traceback, and please report it."
     _tell(error, f"Unexpected {type(error).__name__}: {redact(str(error))}", as_json=as_json, fix=fix)
     return ExitCode.UNEXPECTED

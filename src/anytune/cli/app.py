@@ -6,7 +6,24 @@ from typing import Annotated
 
 import typer
 
-from anytune.cli import autotrain, backends, chat, data, deployments, doctor, gc, jobs, push, quickstart, run, schema, serve
+from anytune.cli import (
+    autotrain,
+    backends,
+    chat,
+    costs,
+    data,
+    deployments,
+    doctor,
+    gc,
+    jobs,
+    push,
+    quickstart,
+    reap,
+    run,
+    schema,
+    serve,
+    upkeep,
+)
 from anytune.cli.show import result
 
 __all__ = ["app"]
@@ -26,6 +43,10 @@ app.add_typer(autotrain.app, name="autotrain")
 app.command("gc")(gc.gc)
 app.command("deploy")(deployments.deploy)
 app.add_typer(deployments.app, name="deployments")
+app.command("reap")(reap.reap)
+app.command("reconcile")(upkeep.reconcile)
+app.command("orphans")(upkeep.orphans)
+app.command("costs")(costs.costs)
 app.command("push")(push.push)
 app.command("chat")(chat.chat)
 app.add_typer(serve.app, name="serve")

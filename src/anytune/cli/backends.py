@@ -116,7 +116,7 @@ def described(*, diagnose: bool = False) -> list[dict[str, Any]]:
             about |= {"state": "broken", "error": error.message, "fix": error.fix}
         except Exception as error:  # noqa: BLE001 - a plugin's constructor may raise anything; it breaks only itself
             fix = f"Reinstall it, or tell the author of {about['distribution']}."
-            about |= {"state": "broken", "error": f"{type(error).__name__}: {error}", "fix": fix}
+            about |= {"state": "broken", "error": redact(f"{type(error).__name__}: {error}"), "fix": fix}
         found.append(about)
     return found
 

@@ -237,26 +237,24 @@ def _keep_time(deployments: Sequence[Deployment]) -> None:
     """Take down what is over its time, and let the rest be watched again where its watch is gone: after a restart nothing else does."""
     from anytune import posting, watch  # noqa: PLC0415 - keeps `--help` light
     from anytune.errors import AnytuneError  # noqa: PLC0415 - as above
-    from anytune.paths import host  # noqa: PLC0415 - as above
     from anytune.runtime import runtime  # noqa: PLC0415 - as above
+    from anytune.upkeep.reap import rewatch  # noqa: PLC0415 - as above
 
-    scopes = set()
     for deployment in deployments:
-        row, over = deployment.row, watch.due(deployment)
+        over = watch.due(deployment)
         try:
             if over and (deployment.watched or not deployment.hosted):
                 deployment.stop(timeout_s=_PATIENCE_S)
                 show.note(f"{deployment.id} ({deployment.name}) was over its time, and is gone.")
-            elif row.state != "gone" and row.host == host() and deployment.watched:
-                scopes.add(row.profile or row.backend)
         except AnytuneError as error:
             if over:
                 show.note(f"{deployment.name} is over its time, and may still cost money: {error}", "bold red")
-    for word in scopes:
-        try:
-            posting.ensure(word, runtime().backend(word), runtime())
-        except AnytuneError as error:
-            show.note(f"Nobody watches the hosts of {word}: {error}", "yellow")
+    for word, why in rewatch([one for one in deployments if not watch.due(one)], (), runtime()):
+        show.note(f"Nobody watches the hosts of {word}: {why}", "yellow")
+    live = [one.row for one in deployments if one.state != "gone"]
+    for trouble in posting.troubles(runtime(), [(row.profile or row.backend, row.account) for row in live]):
+        when = f"{trouble.at:%Y-%m-%d %H:%M} UTC"
+        show.note(f"The watch over {trouble.backend} can end nothing ({when}), and hosts bill on: {trouble.message}", "bold red")
 
 
 def hourly(usd: float | None) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from anytune.cli import show
 from anytune.cli.exits import ExitCode
 from anytune.cli.show import Json
-from anytune.errors import AnytuneError
+from anytune.errors import AnytuneError, redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,6 +92,7 @@ def examine() -> Iterator[Diagnosis]:
     yield _gpu()
     yield _agent()
     yield from _deployments()
+    yield from _watches()
     yield from _environment()
 
 
@@ -186,7 +187,10 @@ def _set_up(profiles: dict[str, dict[str, str]], said: set[str]) -> Iterator[Dia
             yield Diagnosis(level="broken", what=what, detail=error.message, fix=error.fix)
         except Exception as error:  # noqa: BLE001 - a plugin's constructor may raise anything; it breaks only itself
             yield Diagnosis(
-                level="broken", what=what, detail=f"{type(error).__name__}: {error}", fix="Correct it, or tell the plugin's author."
+                level="broken",
+                what=what,
+                detail=redact(f"{type(error).__name__}: {error}"),
+                fix="Correct it, or tell the plugin's author.",
             )
         else:
             yield Diagnosis(level="ok", what=what, detail=f"{backend.name}, account {backend.account}")
@@ -296,6 +300,22 @@ def _deployments() -> Iterator[Diagnosis]:
         yield Diagnosis(
             level=level, what=what, detail=detail, fix=f"`anytune deployments stop {deployment.id}`" if level == "warning" else ""
         )
+
+
+def _watches() -> Iterator[Diagnosis]:
+    """Say which watch can end nothing: hosts bill on past their time, and budgets are not held."""
+    from anytune import posting, watch  # noqa: PLC0415 - keeps `--help` light
+    from anytune.runtime import runtime  # noqa: PLC0415 - as above
+
+    try:
+        scopes = [(row.profile or row.backend, row.account) for row in runtime().ledger.deployments(live=True)]
+        scopes += [(row.profile or row.backend, row.account) for row in watch.held(runtime())]
+        troubles = posting.troubles(runtime(), scopes)
+    except (AnytuneError, OSError):  # the ledger's and the home's own lines say why
+        return
+    for one in troubles:
+        detail = f"can end nothing since its last try at {one.at:%Y-%m-%d %H:%M} UTC: {one.message}"
+        yield Diagnosis(level="warning", what=f"watch over {one.backend}", detail=detail, fix="Give it what it needs, then `anytune reap`.")
 
 
 def _environment() -> Iterator[Diagnosis]:

@@ -23,6 +23,8 @@ class ExitCode(IntEnum):
     """Waiting ended before the job did: the job goes on, or its host paused it."""
     LEDGER = 5
     """The ledger cannot be opened, read or written."""
+    IN_DOUBT = 6
+    """Something may exist or bill at a provider that nobody has confirmed: `anytune reconcile` looks again."""
     UNEXPECTED = 70
     """A fault in anytune: `ANYTUNE_DEBUG=1` shows its traceback."""
     INTERRUPTED = 130
@@ -38,6 +40,7 @@ _CODES: tuple[tuple[type[errors.AnytuneError], ExitCode], ...] = (
     (errors.WaitTimeout, ExitCode.TIMEOUT),
     (errors.JobPaused, ExitCode.TIMEOUT),
     (errors.LedgerError, ExitCode.LEDGER),
+    (errors.SubmitInDoubt, ExitCode.IN_DOUBT),
     (errors.AnytuneError, ExitCode.BACKEND),
 )
 """The first class that fits decides."""

@@ -28,8 +28,9 @@ _EVERY_S = 10.0
 class Look:
     """What one look at a job brought that earlier ones had not."""
 
-    def __init__(self, snapshot: Snapshot, events: tuple[Event, ...], metrics: Sequence[Metric]) -> None:
-        """Keep the parts."""
+    def __init__(self, snapshot: Snapshot, events: tuple[Event, ...], metrics: Sequence[Metric], waiting: str = "") -> None:
+        """Keep the parts; `waiting` is what the job waits for before it is sent."""
+        self.waiting = waiting
         self.snapshot = snapshot
         self.events = events
         self.metrics = metrics
@@ -49,16 +50,17 @@ def looks(
         JobPaused: Its host stopped it: it goes on when it is resumed.
         WaitTimeout: `timeout_s` seconds are over; the job goes on.
     """
+    from anytune.naps import Nap  # noqa: PLC0415 - as below
     from anytune.observe import pauses, refuse_to_wait  # noqa: PLC0415 - brings the backend's side along
 
     deadline = None if timeout_s is None else clock() + timeout_s
-    pause = pauses(job.backend, poll_s)
+    pause, nap = pauses(job.backend, poll_s), Nap(job.row, job.context, sleep=sleep)
     last: int | None = None
     while True:
         seen = job.observe(strict=False)
         metrics = _new_metrics(job, last)
         last = metrics[-1].step if metrics else last
-        yield Look(seen.snapshot, seen.events, metrics)
+        yield Look(seen.snapshot, seen.events, metrics, job.row.waiting if job.row.submit_state == "intent" else "")
         if seen.snapshot.status.terminal:
             return
         refuse_to_wait(job.row, seen.snapshot)
@@ -68,7 +70,7 @@ def looks(
                 fix=f"It goes on. Watch it again: `anytune jobs watch {job.id}`.",
                 job_id=job.id,
             )
-        sleep(pause())
+        nap(pause(seen))
 
 
 def follow(job: FineTuneJob, *, timeout_s: float | None = None, poll_s: float | None = None) -> TunedModel:
@@ -94,7 +96,7 @@ def stream(job: FineTuneJob, *, timeout_s: float | None = None, poll_s: float | 
             show.document({"type": "event", **event.model_dump(mode="json")})
         for metric in look.metrics:
             show.document({"type": "metric", **metric.model_dump(mode="json")})
-        now = look.snapshot.model_dump(mode="json", exclude={"raw", "observed_at"})
+        now = look.snapshot.model_dump(mode="json", exclude={"raw", "observed_at"}) | ({"waiting": look.waiting} if look.waiting else {})
         if now != before:
             show.document({"type": "snapshot", **now})
         before = now
@@ -161,7 +163,8 @@ def _display(job: FineTuneJob) -> Iterator[Callable[[Look], None]]:
             for event in look.events:
                 progress.console.print(show.plain(event.message), style=None if event.level == "info" else "yellow")
             seen = look.snapshot
-            progress.update(task, completed=seen.step or 0, total=seen.total_steps, description=line(seen, losses[-1] if losses else None))
+            said = f"waits for {look.waiting}" if look.waiting else line(seen, losses[-1] if losses else None)
+            progress.update(task, completed=seen.step or 0, total=seen.total_steps, description=show.plain(said))
 
         yield update
 
@@ -172,6 +175,7 @@ class _Lines:
     def __init__(self) -> None:
         self._loss: float | None = None
         self._said: tuple[Status | None, int | None] = (None, None)
+        self._waiting = ""
         self._at = 0.0
 
     def __call__(self, look: Look) -> None:
@@ -181,6 +185,11 @@ class _Lines:
         for metric in look.metrics:
             self._loss = metric.values.get("loss", self._loss)
         seen = look.snapshot
+        if look.waiting:
+            if look.waiting != self._waiting:
+                show.note(f"waits for {look.waiting}")
+            self._waiting = look.waiting
+            return
         now = time.monotonic()
         moved = seen.status is not self._said[0] or (seen.step != self._said[1] and now - self._at >= _EVERY_S)
         if moved:

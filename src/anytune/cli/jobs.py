@@ -50,6 +50,9 @@ def list_(
         return
     headings = ["id", "name", "backend", "attempt", "status", "progress", "started"]
     rows: list[list[Any]] = [[job.id, job.name, _where(job), job.attempt, job.status.value, _progress(job), _age(job)] for job in jobs]
+    if any(_waiting(job) for job in jobs):
+        headings.append("waits for")
+        rows = [[*row, _waiting(job)] for row, job in zip(rows, jobs, strict=True)]
     days = [last_day(job) for job in jobs]
     if any(days):
         headings.append("answers until")
@@ -66,23 +69,29 @@ def show_(job: Job, as_json: Json = False) -> None:
     if as_json:
         show.document(about)
         return
-    known = {name: {k: v for k, v in (about[name] or {}).items() if v not in (None, "")} for name in ("estimate", "actual")}
+    parts = ("estimate", "actual", "difference")
+    known = {name: {k: v for k, v in (about[name] or {}).items() if v not in (None, "")} for name in parts}
     show.record(about | known)
 
 
 @app.command("watch")
 def watch(
-    job: Job,
+    jobs: Annotated[list[str] | None, typer.Argument(metavar="[JOB]...", help="Ids, their beginnings or names, as in `jobs show`.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="All jobs that have not ended.")] = False,
     timeout: Annotated[float | None, typer.Option(parser=seconds, metavar="DURATION", help="Stop watching after 90s, 30m, 1h.")] = None,
     poll: Annotated[
         float | None, typer.Option(parser=seconds, metavar="DURATION", help="Time between two looks; the backend's usual one by default.")
     ] = None,
     as_json: Json = False,
 ) -> int:
-    """Watch a job until it has ended; with --json, one JSON line for each event, metric and change."""
-    from anytune.cli import follow  # noqa: PLC0415 - keeps `--help` light
+    """Watch a job, or several, until all have ended; with --json, one JSON line for each event, metric and change."""
+    from anytune.cli import fleet, follow  # noqa: PLC0415 - keeps `--help` light
 
-    found = _get(job)
+    if bool(jobs) is every:
+        raise typer.BadParameter("Name jobs, or say --all.")
+    if not jobs or len(jobs) > 1:
+        return fleet.watch([_get(job) for job in jobs] if jobs else None, timeout_s=timeout, poll_s=poll, as_json=as_json)
+    found = _get(jobs[0])
     try:
         if as_json:
             follow.stream(found, timeout_s=timeout, poll_s=poll)
@@ -158,6 +167,7 @@ def rm(jobs: Annotated[list[str], typer.Argument(metavar="JOB...", help="Jobs th
 def described(job: FineTuneJob) -> dict[str, Any]:
     """Give what is known of a job as plain values, for `--json` and for people."""
     row, seen = job.row, job.snapshot
+    actual = job.actual.model_dump(mode="json")
     return {
         "id": row.id,
         "name": row.name,
@@ -166,6 +176,7 @@ def described(job: FineTuneJob) -> dict[str, Any]:
         "status": row.status.value,
         "submit_state": row.submit_state,
         "cancel_requested": row.cancel_requested,
+        "waiting": _waiting(job),
         "remote_id": row.remote_id,
         "host": row.host,
         "base_model": row.model,
@@ -175,7 +186,8 @@ def described(job: FineTuneJob) -> dict[str, Any]:
         "eta_s": seen.eta_s,
         "cost_usd": seen.cost_usd,
         "estimate": row.estimate,
-        "actual": row.actual.model_dump(mode="json"),
+        "actual": actual,
+        "difference": _difference(row.estimate or {}, actual),
         "error": row.error or seen.error,
         "model": seen.model.model_dump(mode="json") if seen.model else row.model_ref,
         "created_at": row.created_at.isoformat(),
@@ -192,6 +204,7 @@ def said(job: FineTuneJob, *, as_json: bool) -> None:
         show.document(described(job))
         return
     wish = " (cancel requested)" if job.row.cancel_requested and not job.status.terminal else ""
+    wish = f" (waits for {_waiting(job)})" if _waiting(job) else wish
     show.result(f"{job.id}  {job.name}  {job.status.value}{wish}")
 
 
@@ -236,6 +249,20 @@ def _where(job: FineTuneJob) -> str:
     """Give the backend, with the place where it computes if one was named: one of them may cost money."""
     word = job.row.profile or ""
     return word if "@" in word else job.backend_name
+
+
+def _waiting(job: FineTuneJob) -> str:
+    """Say what a job waits for before it is sent."""
+    row = job.row
+    return row.waiting if row.submit_state == "intent" and not row.status.terminal else ""
+
+
+def _difference(estimate: dict[str, Any], actual: dict[str, Any]) -> dict[str, float]:
+    """Take the estimate from what the run took so far, figure by figure; below 0 it took less."""
+    figures = ("tokens", "cost_usd", "minutes", "memory_bytes")
+    return {
+        name: round(actual[name] - estimate[name], 6) for name in figures if actual.get(name) is not None and estimate.get(name) is not None
+    }
 
 
 def _progress(job: FineTuneJob) -> str:

@@ -106,7 +106,7 @@ def submitted(
     except KeyboardInterrupt:
         _unanswered(spec)
         raise
-    show.note(f"Job {job.id} ({job.name}, attempt {job.attempt}) is {job.status.value} on {job.row.profile or job.backend_name}.")
+    _begun(job)
     model = None
     if wait:
         try:
@@ -119,6 +119,12 @@ def submitted(
     if repo is not None and model is None:
         show.note(f"The model is not pushed to {repo} by itself: run this again when the job is done, or `anytune push {job.name} {repo}`.")
     return ExitCode.OK
+
+
+def _begun(job: FineTuneJob) -> None:
+    from anytune.observe import standing  # noqa: PLC0415 - keeps `--help` light
+
+    show.note(f"Job {job.id} ({job.name}, attempt {job.attempt}) {standing(job.row)} on {job.row.profile or job.backend_name}.")
 
 
 def _ended(job: FineTuneJob, model: TunedModel | None, pushed: Pushed | None, document: dict[str, Any] | None) -> None:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
+from anytune.errors import redact
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -61,8 +63,8 @@ def notes() -> Console:
 
 
 def note(text: object, style: str | None = None) -> None:
-    """Print a remark on stderr."""
-    notes().print(plain(text), style=style)
+    """Print a remark on stderr; whoever wrote it, no key is in it."""
+    notes().print(redact(plain(text)), style=style)
 
 
 def findings(found: Iterable[Finding], *, most: int = 5) -> None:

@@ -125,13 +125,14 @@ def attach(connection: Connection, ledger: str, snapshot: Snapshot, *, remote_id
     """
     table = tables.jobs
     same = (table.c.backend == key["backend"]) & (table.c.account == key["account"]) & (table.c.remote_id == remote_id)
-    known = connection.execute(table.select().where(same)).one_or_none()
+    taken = jobs.latest(connection, ledger, backend=key["backend"], account=key["account"], name=key["name"], lock=True)
+    known = connection.execute(table.select().where(same)).one_or_none()  # after the lock: another process may have attached it meanwhile
     if known is not None:
         return jobs.observe(connection, known.id, ledger, snapshot, now=now)
-    taken = jobs.latest(connection, ledger, backend=key["backend"], account=key["account"], name=key["name"])
     if taken is not None and taken.submit_state == "in_doubt" and not taken.status.terminal:
-        transitions.take(connection, taken, RemoteJob(id=remote_id, status=snapshot.status), now=now)
-        return jobs.observe(connection, taken.id, ledger, snapshot, now=now)
+        answered = transitions.take(connection, taken, RemoteJob(id=remote_id, status=snapshot.status), now=now)
+        if answered is not None:
+            return jobs.observe(connection, taken.id, ledger, snapshot, now=now)
     if taken is not None:
         raise ConfigError(
             f"The name {taken.name!r} is taken by job {taken.id} at {taken.backend}, so {remote_id} cannot be attached under it.",

@@ -26,7 +26,8 @@ _HOSTS = tables.deployments
 
 def plan(connection: Connection, *, ttl_s: float, now: datetime, **columns: Any) -> DeploymentRow:
     """Write down a host that is about to be asked for. A job that was removed meanwhile is left out."""
-    made_by = connection.execute(select(tables.jobs.c.id).where(tables.jobs.c.id == columns["job_id"])).scalar()
+    of_job = select(tables.jobs.c.id).where(tables.jobs.c.id == columns["job_id"])
+    made_by = connection.execute(of_job.with_for_update(read=True, key_share=True)).scalar()  # so that it is not removed meanwhile
     fixed = {
         "id": str(ULID()),
         "state": "planned",
@@ -66,15 +67,21 @@ def listed(connection: Connection, *, live: bool) -> list[DeploymentRow]:
     return [_row(row) for row in connection.execute(query)]
 
 
-def observe(connection: Connection, deployment_id: str, seen: RemoteDeployment, *, now: datetime) -> DeploymentRow:
-    """Take in one observation. `gone` never changes: it means that the backend confirmed the end. The credential is not kept."""
+def observe(
+    connection: Connection, deployment_id: str, seen: RemoteDeployment, *, now: datetime, since: datetime | None = None
+) -> DeploymentRow:
+    """Take in one observation. `gone` never changes: it means that the backend confirmed the end. The credential is not kept.
+
+    With `since`, the row's `updated_at` from before the look, only an end is taken where somebody wrote meanwhile: hosts start, fail and
+    start anew, so that no order of their states tells which of two looks was later.
+    """
     row = find(connection, deployment_id, lock=True)
-    if row.state == "gone":
+    if row.state == "gone" or (since is not None and since != row.updated_at and seen.state != "gone"):
         return row
     values: dict[str, Any] = {"state": seen.state, "remote_id": seen.id}
     if seen.address is not None:
         values["address"] = {"base_url": redact(seen.address.base_url), "model": seen.address.model}
-    if seen.hourly_usd is not None:
+    if seen.hourly_usd is not None and (seen.hourly_usd or not row.hourly_usd):  # what sleeps or is gone has cost what it did before
         values["hourly_usd"] = seen.hourly_usd
     if seen.error:
         values["error"] = redact(seen.error)
@@ -86,9 +93,9 @@ def observe(connection: Connection, deployment_id: str, seen: RemoteDeployment, 
 
 
 def request_stop(connection: Connection, deployment_id: str, *, now: datetime) -> DeploymentRow:
-    """Write down that the host shall end."""
+    """Write down that the host shall end; asked again, `updated_at` still tells when it was asked for first."""
     row = find(connection, deployment_id, lock=True)
-    return row if row.state == "gone" else _change(connection, row.id, now=now, stop_requested=True)
+    return row if row.state == "gone" or row.stop_requested else _change(connection, row.id, now=now, stop_requested=True)
 
 
 def _change(connection: Connection, deployment_id: str, *, now: datetime, **values: Any) -> DeploymentRow:

@@ -1,7 +1,9 @@
-"""How the database is opened: where it lies, which journal is safe, and what its errors mean to a person."""
+"""How the database is opened: where it lies, which journal is safe, how long a session may keep others waiting."""
 
 from __future__ import annotations
 
+import json
+import math
 import os
 import sqlite3
 from contextlib import contextmanager, suppress
@@ -9,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import psutil
-from sqlalchemy import URL, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy import URL, create_engine, event, func, make_url, select
+from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, SQLAlchemyError
 
-from anytune.errors import ConfigError, LedgerError, redact
+from anytune.errors import ConfigError, LedgerError
+from anytune.ledger.troubles import explained
 from anytune.paths import home
 
 if TYPE_CHECKING:
@@ -20,46 +23,30 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
 
-__all__ = ["Database", "journal_for", "network_file_system", "open_database"]
+__all__ = ["Database", "alone", "journal_for", "network_file_system", "open_database"]
 
 BUSY_TIMEOUT_S = 30.0
 """How long a write waits for another process's write."""
 
+_SESSION = {
+    "lock_timeout": f"{BUSY_TIMEOUT_S:.0f}s",
+    "idle_in_transaction_session_timeout": "20s",  # shorter: a process that was stopped inside a transaction makes nobody fail
+    "statement_timeout": "60s",
+}
+"""Limits of a session on PostgreSQL, where the server, the user or the URL sets none."""
+
+_CONNECTION = {
+    "application_name": "anytune",
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,  # milliseconds: a server whose network is gone never says goodbye
+}
+"""libpq's parameters, where the URL names no others."""
+
 _NETWORK = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "afpfs", "ncpfs", "ceph", "glusterfs", "lustre", "gpfs", "beegfs", "davfs"}
-)
-
-_FIXES = (
-    (
-        ("disk is full", "no space left"),
-        "The disk is full",
-        "Free some space (`anytune gc` shows what anytune holds) and run the same command again.",
-    ),
-    (("readonly", "read-only"), "It may not be written", "Give this user the right to write it, or set ANYTUNE_HOME to another folder."),
-    (
-        ("not a database", "malformed", "corrupt"),
-        "It is damaged, or no ledger",
-        "Move the file away to start an empty ledger, or restore it from a backup; jobs at providers can be attached again.",
-    ),
-    (("is locked",), "Another process kept it locked", "Run it again; if that does not help, find the process that holds it open."),
-    (
-        ("unable to open",),
-        "It cannot be opened",
-        "Check that the folder exists and that this user may write it, or set ANYTUNE_HOME to another folder.",
-    ),
-    (("disk i/o error",), "The disk reported an error", "Check the disk; set ANYTUNE_HOME to a folder on another one."),
-    (
-        (
-            "connection refused",
-            "could not connect",
-            "connection failed",
-            "connection is closed",
-            "server closed",
-            "could not translate host",
-        ),
-        "The database server cannot be reached",
-        "Check that it runs and that ANYTUNE_LEDGER names it rightly.",
-    ),
 )
 
 
@@ -71,26 +58,32 @@ class Database:
     """
 
     def __init__(self, engine: Engine) -> None:
-        """Keep the engine, and one face of it whose transactions take the write lock when they begin."""
+        """Keep the engine, and two faces of it: transactions that take SQLite's write lock when they begin, and such as only read."""
         self.engine = engine
         self._writer = engine.execution_options(anytune_write=True)
+        self._reader = engine
+        if engine.dialect.name == "postgresql":
+            self._reader = engine.execution_options(isolation_level="REPEATABLE READ")
         self._pid = os.getpid()
 
     @property
     def place(self) -> str:
-        """The URL, without its password."""
-        return self.engine.url.render_as_string(hide_password=True)
+        """The URL, without its password, and without its parameters: a password may stand there too."""
+        return self.engine.url.set(query={}).render_as_string(hide_password=True)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Open a transaction that sees one state of the ledger."""
         self._leave_parent()
-        with self._explained(), self.engine.begin() as connection:
+        with self._explained(), self._reader.begin() as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """Open a transaction that alone may write (SQLite: `BEGIN IMMEDIATE`), committed at the end, undone by an exception."""
+        """Open a transaction that may write, committed at the end, undone by an exception.
+
+        SQLite lets one in at a time (`BEGIN IMMEDIATE`); on PostgreSQL, rows are locked by those who read them to write, or see `alone`.
+        """
         self._leave_parent()
         with self._explained(), self._writer.begin() as connection:
             yield connection
@@ -112,18 +105,17 @@ class Database:
         except IntegrityError:
             raise
         except SQLAlchemyError as error:
-            raise explained(error, self.place) from error
+            raise explained(error, self.place, dialect=self.engine.dialect.name) from error
 
 
-def explained(error: SQLAlchemyError, place: str) -> LedgerError:
-    """Say what a database error means, and what to do."""
-    cause = str(error.orig if isinstance(error, DBAPIError) else error)
-    for words, meaning, fix in _FIXES:
-        if any(word in cause.lower() for word in words):
-            return LedgerError(f"The ledger {place} failed. {meaning} ({redact(cause.splitlines()[0])}).", fix=fix)
-    return LedgerError(
-        f"The ledger {place} failed: {redact(cause.splitlines()[0])}.", fix="`anytune doctor` checks it; ANYTUNE_LEDGER says where it is."
-    )
+def alone(connection: Connection, word: str) -> None:
+    """Let transactions that name the same word run one after the other, so that what one counts stays true until it commits.
+
+    PostgreSQL holds an advisory lock until the transaction's end; a later statement sees what the one before it committed. On SQLite a
+    transaction that may write (`Database.write`) is alone anyway.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"anytune:{word}", 0))))
 
 
 def open_database(url: str | None = None, *, sqlite_version: tuple[int, ...] = sqlite3.sqlite_version_info) -> Database:
@@ -142,7 +134,9 @@ def open_database(url: str | None = None, *, sqlite_version: tuple[int, ...] = s
         return Database(_postgresql(place))
     path = Path(str(place.database)).expanduser().absolute()
     fresh = _prepare(path)
-    engine = create_engine(place.set(database=str(path)), hide_parameters=True, connect_args={"timeout": BUSY_TIMEOUT_S})
+    engine = create_engine(
+        place.set(database=str(path)), hide_parameters=True, connect_args={"timeout": BUSY_TIMEOUT_S}, json_serializer=_json
+    )
     _set_up_sqlite(engine, journal_for(sqlite_version), fresh=fresh)
     return Database(engine)
 
@@ -150,9 +144,12 @@ def open_database(url: str | None = None, *, sqlite_version: tuple[int, ...] = s
 def journal_for(version: tuple[int, ...]) -> Literal["wal", "delete"]:
     """Choose SQLite's journal: `wal` is six times faster, and may corrupt the file in versions with the WAL-reset bug.
 
-    Affected: 3.7.0 to 3.51.2 with two or more connections; fixed in 3.51.3, 3.50.7 and 3.44.6 (sqlite.org, read 2026-11-22). Commits took
-    17 ms with `delete` and 2.7 ms with `wal`, both with `synchronous=FULL` (2 cores, 2026-11-22): nothing beside a run of hours.
+    Affected: 3.7.0 to 3.51.2 with two or more connections; fixed in 3.51.3, 3.50.7 and 3.44.6; 3.52.0 was withdrawn (sqlite.org, read
+    2026-11-22). Commits took 17 ms with `delete` and 2.7 ms with `wal`, both with `synchronous=FULL` (2 cores, 2026-11-22): nothing beside
+    a run of hours.
     """
+    if version[:3] == (3, 52, 0):
+        return "delete"
     sound = version >= (3, 51, 3) or (3, 50, 7) <= version < (3, 51) or (3, 44, 6) <= version < (3, 45)
     return "wal" if sound else "delete"
 
@@ -193,10 +190,41 @@ def _url(text: str) -> URL:
 
 
 def _postgresql(url: URL) -> Engine:
+    arguments = {name: value for name, value in _CONNECTION.items() if name not in url.query}
     try:
-        return create_engine(url, hide_parameters=True, pool_pre_ping=True)
+        # A transaction that waited for a lock must see what the one before it committed: whatever the server's default is.
+        engine = create_engine(
+            url, hide_parameters=True, pool_pre_ping=True, isolation_level="READ COMMITTED", connect_args=arguments, json_serializer=_json
+        )
     except (ImportError, NoSuchModuleError) as error:
         raise LedgerError("A ledger on PostgreSQL needs psycopg, which is not installed.", fix='pip install "psycopg[binary]"') from error
+    event.listen(engine, "connect", _limit_session)
+    return engine
+
+
+def _json(value: Any) -> str:
+    """Write JSON as every database takes it: a loss that is no number any more is the word `NaN`, which pydantic reads as one."""
+    try:
+        return json.dumps(value, allow_nan=False)
+    except ValueError:
+        return json.dumps(_finite(value))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"nan": "NaN", "inf": "Infinity"}.get(str(value), "-Infinity")
+    if isinstance(value, dict):
+        return {key: _finite(each) for key, each in value.items()}
+    return [_finite(each) for each in value] if isinstance(value, (list, tuple)) else value
+
+
+def _limit_session(raw: Any, _record: object) -> None:
+    wanted = ", ".join(f"('{name}', '{value}')" for name, value in _SESSION.items())
+    raw.execute(
+        f"SELECT set_config(name, value, false) FROM (VALUES {wanted}) AS wanted (name, value) "  # noqa: S608 - our own constants
+        "JOIN pg_settings USING (name) WHERE setting = '0'"
+    )
+    raw.commit()
 
 
 def _prepare(path: Path) -> bool:
@@ -229,7 +257,7 @@ def _set_up_sqlite(engine: Engine, journal: Literal["wal", "delete"], *, fresh: 
         raw.isolation_level = None  # pysqlite would begin its own, deferred transactions
         cursor = raw.cursor()
         cursor.execute("PRAGMA foreign_keys=ON")
-        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute("PRAGMA synchronous=EXTRA")  # with the `delete` journal, FULL may undo a commit that a loss of power follows
         _set_journal(cursor, journal, fresh=fresh)
         cursor.close()
 

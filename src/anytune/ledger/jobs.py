@@ -40,12 +40,12 @@ def one(connection: Connection, job_id: str, ledger: str, *, lock: bool = False)
 
 
 def known_job(connection: Connection, job_id: str) -> None:
-    """Refuse an id that no job has.
+    """Refuse an id that no job has. Others who add something to the job wait until this transaction ends.
 
     Raises:
         NotFound: No job has it.
     """
-    if connection.execute(select(_JOBS.c.id).where(_JOBS.c.id == job_id)).one_or_none() is None:
+    if connection.execute(select(_JOBS.c.id).where(_JOBS.c.id == job_id).with_for_update(key_share=True)).one_or_none() is None:
         raise _none(job_id)
 
 
@@ -132,7 +132,7 @@ def observe(connection: Connection, job_id: str, ledger: str, snapshot: Snapshot
     status = following(row.status, snapshot.status)
     seen = snapshot.model_copy(update={"status": status, "error": redact(snapshot.error)})
     values: dict[str, Any] = {"status": status.value, "snapshot": clean(seen.model_dump(mode="json")), "observation": row.observation + 1}
-    if snapshot.error or status is Status.SUCCEEDED:
+    if (snapshot.error and row.overdrawn_at is None) or status is Status.SUCCEEDED:
         values["error"] = seen.error
     if snapshot.cost_usd is not None:
         values["cost_usd"] = snapshot.cost_usd

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import select
 
@@ -14,14 +14,14 @@ from anytune.values import Event, Metric
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Table
 
 __all__ = ["add_events", "add_metrics", "events", "metrics"]
 
 _EVENTS, _METRICS = tables.events, tables.metrics
 T = TypeVar("T")
-_CHUNK = 500
-"""Ids in one query: SQLite before 3.32 takes 999 parameters."""
+_CHUNK, _ROWS = 500, 100
+"""Ids in one query, and rows in one insert: SQLite before 3.32 takes 999 parameters."""
 
 
 def add_events(connection: Connection, job_id: str, new: Iterable[Event]) -> list[Event]:
@@ -31,21 +31,18 @@ def add_events(connection: Connection, job_id: str, new: Iterable[Event]) -> lis
     for chunk in _chunks(list(fresh)):
         for known in connection.execute(select(_EVENTS.c.id).where(_EVENTS.c.job_id == job_id, _EVENTS.c.id.in_(chunk))).scalars():
             del fresh[known]
-    if fresh:
-        connection.execute(
-            _EVENTS.insert(),
-            [
-                {
-                    "job_id": job_id,
-                    "id": event.id,
-                    "at": event.at,
-                    "level": event.level,
-                    "message": redact(event.message),
-                    "data": clean(event.data),
-                }
-                for event in fresh.values()
-            ],
-        )
+    rows = [
+        {
+            "job_id": job_id,
+            "id": event.id,
+            "at": event.at,
+            "level": event.level,
+            "message": redact(event.message),
+            "data": clean(event.data),
+        }
+        for event in fresh.values()
+    ]
+    _insert(connection, _EVENTS, rows)
     return list(fresh.values())
 
 
@@ -71,9 +68,8 @@ def add_metrics(connection: Connection, job_id: str, new: Iterable[Metric]) -> N
             metric = merged[row.step]
             merged[row.step] = metric.model_copy(update={"values": row.numbers | metric.values})
         connection.execute(_METRICS.delete().where(here))
-    if merged:
-        rows = [{"job_id": job_id, "step": metric.step, "at": metric.at, "numbers": metric.values} for metric in merged.values()]
-        connection.execute(_METRICS.insert(), rows)
+    rows = [{"job_id": job_id, "step": metric.step, "at": metric.at, "numbers": metric.values} for metric in merged.values()]
+    _insert(connection, _METRICS, rows)
 
 
 def metrics(connection: Connection, job_id: str, *, after: int | None) -> list[Metric]:
@@ -98,5 +94,11 @@ def last_step(connection: Connection, job_id: str) -> int | None:
     return found
 
 
-def _chunks(items: list[T]) -> list[list[T]]:
-    return [items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK)]
+def _insert(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
+    """Insert rows by few statements; psycopg's `executemany` would complain to the log itself where its connection breaks."""
+    for chunk in _chunks(rows, _ROWS):
+        connection.execute(table.insert().values(chunk))
+
+
+def _chunks(items: list[T], size: int = _CHUNK) -> list[list[T]]:
+    return [items[start : start + size] for start in range(0, len(items), size)]

@@ -44,6 +44,8 @@ def migrate(database: Database) -> str:
         _refuse_newer(connection, found, database.place)
     with _one_at_a_time, database.write() as connection:
         if connection.dialect.name == "postgresql":
+            # A large ledger may take longer than a session's usual limits, for whoever moves it and for those who wait for that.
+            connection.execute(text("SELECT set_config('lock_timeout', '0', true), set_config('statement_timeout', '0', true)"))
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
         found = _revision(connection)
         _refuse_newer(connection, found, database.place)

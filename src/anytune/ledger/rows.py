@@ -53,6 +53,11 @@ class JobRow(Value):
         error: Why it failed, was cancelled or rejected, without secrets.
         model_ref: What it produced, as JSON of `ModelRef`.
         cost_usd: Spent so far, where the backend says it.
+        observation: Counts the observations, so that a late one is told from a new one.
+        nudges: Counts the webhooks that named it.
+        waiting: What an intent waits for before it is sent; empty where it waits for nothing. Worth nothing once it was sent.
+        not_before: When an intent may be sent at the earliest, after its provider took no more jobs.
+        overdrawn_at: When its budget was first seen used up.
         started_at: When it was first seen running.
         ended_at: When it was first seen ended.
     """
@@ -89,6 +94,8 @@ class JobRow(Value):
     observation: int = 0
     nudges: int = 0
     waiting: str = ""
+    not_before: datetime | None = None
+    overdrawn_at: datetime | None = None
     created_at: datetime
     updated_at: datetime
     started_at: datetime | None = None
@@ -99,11 +106,11 @@ class JobRow(Value):
         """What the run took so far, in the estimate's fields; None where nobody said.
 
         Minutes are the backend's own where it counts them; otherwise they lie between the first look that saw the run and the first that
-        saw it ended.
+        saw it ended. None, too, where two hosts made these looks and the second one's clock is behind the first one's.
         """
         seen = Snapshot.model_validate(self.snapshot) if self.snapshot else Snapshot(id=self.id, status=self.status)
         minutes, basis = seen.minutes, "as the backend counted"
-        if minutes is None and self.started_at is not None and self.ended_at is not None:
+        if minutes is None and self.started_at is not None and self.ended_at is not None and self.ended_at >= self.started_at:
             minutes, basis = (self.ended_at - self.started_at).total_seconds() / 60, "minutes between two looks"
         figures = (seen.trained_tokens, self.cost_usd, minutes, seen.peak_memory_bytes)
         tokens, cost_usd, minutes, memory_bytes = figures

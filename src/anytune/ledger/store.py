@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any, Self
 
 from sqlalchemy.exc import IntegrityError
 
-from anytune.ledger import claims, deployments, files, jobs, logs
+from anytune.errors import redact
+from anytune.ledger import claims, deployments, files, jobs, logs, many, queue
 from anytune.ledger.engine import Database, open_database
 from anytune.ledger.migrate import migrate
 from anytune.values import now as _now
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
     from types import TracebackType
 
@@ -129,8 +130,15 @@ class Ledger:
             ConfigError: The name is taken by another job.
         """
         key = {"backend": backend, "account": account, "profile": profile, "name": name, "host": host}
-        with self.database.write() as connection:
-            return claims.attach(connection, self.uuid, snapshot, remote_id=remote_id, now=self.clock(), **key)
+
+        def attached() -> JobRow:
+            with self.database.write() as connection:
+                return claims.attach(connection, self.uuid, snapshot, remote_id=remote_id, now=self.clock(), **key)
+
+        try:
+            return attached()
+        except IntegrityError:  # PostgreSQL: another process attached the same job first
+            return attached()
 
     def job(self, job_id: str) -> JobRow:
         """Give a job by its id, the beginning of one (6 characters or more) or its name (the latest attempt).
@@ -153,6 +161,11 @@ class Ledger:
         """Give jobs, newest first."""
         with self.database.read() as connection:
             return jobs.listed(connection, self.uuid, status=status, backend=backend, name=name, limit=limit)
+
+    def holders(self, row: JobRow, *, unseen_since: datetime) -> list[JobRow]:
+        """Give the jobs that hold places at the account of a job, and that nobody wrote of since then: they may have ended."""
+        with self.database.read() as connection:
+            return queue.holders(connection, row, unseen_since=unseen_since)
 
     def latest(self, *, backend: str, account: str, name: str) -> JobRow | None:
         """Give the latest attempt under a key, or None."""
@@ -179,6 +192,31 @@ class Ledger:
         with self.database.write() as connection:
             return jobs.observe(connection, job_id, self.uuid, snapshot, since=since, now=self.clock())
 
+    def record_many(self, seen: Sequence[tuple[JobRow, Snapshot]]) -> list[JobRow]:
+        """Take in one observation of each of several jobs, made when its row was as it is given: `record` in one transaction."""
+        with self.database.write() as connection:
+            return many.observe(connection, seen, self.uuid, now=self.clock())
+
+    def rows(self, ids: Iterable[str]) -> dict[str, JobRow]:
+        """Give jobs by their whole ids."""
+        with self.database.read() as connection:
+            return many.rows(connection, ids, self.uuid)
+
+    def marks(self, ids: Iterable[str]) -> dict[str, datetime]:
+        """Say of each job when its row was changed last: by this, one who holds rows knows which to read again."""
+        with self.database.read() as connection:
+            return many.marks(connection, ids)
+
+    def nudge(self, remote_id: str) -> list[JobRow]:
+        """Wake those who wait for the jobs with this id at their backend, in whichever process, and give the jobs."""
+        with self.database.write() as connection:
+            return many.nudge(connection, remote_id, self.uuid)
+
+    def nudges(self) -> dict[str, int]:
+        """Count the nudges of each job that ever had one."""
+        with self.database.read() as connection:
+            return many.nudges(connection)
+
     def request_cancel(self, job_id: str, *, reason: str = "") -> JobRow:
         """Write down that a job shall end; one that was never sent is cancelled at once.
 
@@ -188,6 +226,13 @@ class Ledger:
         """
         with self.database.write() as connection:
             return jobs.request_cancel(connection, job_id, self.uuid, reason=reason, now=self.clock())
+
+    def overdraw(self, job_id: str, *, reason: str) -> JobRow:
+        """Write down that a job's budget is used up, and since when; it is still to be ended."""
+        with self.database.write() as connection:
+            row = jobs.one(connection, job_id, self.uuid, lock=True)
+            said = {"error": redact(reason), "overdrawn_at": row.overdrawn_at or self.clock()}
+            return row if row.status.terminal else jobs.change(connection, job_id, self.uuid, now=self.clock(), **said)
 
     def remove(self, job_id: str) -> None:
         """Forget an ended job with its events and metrics.
@@ -287,10 +332,17 @@ class Ledger:
                 **columns,
             )
 
-    def record_deployment(self, deployment_id: str, seen: RemoteDeployment) -> DeploymentRow:
-        """Take in one observation of a host; `gone` never changes, and no credential is kept."""
+    def record_deployment(self, deployment_id: str, seen: RemoteDeployment, *, since: datetime | None = None) -> DeploymentRow:
+        """Take in one observation of a host; `gone` never changes, and no credential is kept.
+
+        Args:
+            deployment_id: Its id.
+            seen: What was seen.
+            since: `DeploymentRow.updated_at` as it was when the backend was asked: as for `record`, a look that is out of date writes
+                nothing but an end.
+        """
         with self.database.write() as connection:
-            return deployments.observe(connection, deployment_id, seen, now=self.clock())
+            return deployments.observe(connection, deployment_id, seen, now=self.clock(), since=since)
 
     def request_stop(self, deployment_id: str) -> DeploymentRow:
         """Write down that a host shall end."""

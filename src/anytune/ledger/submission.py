@@ -32,15 +32,17 @@ from anytune.errors import (
     Unsupported,
 )
 from anytune.ledger import queue, transitions
+from anytune.ledger.allowance import within
 from anytune.ledger.policy import policy_for
-from anytune.ledger.reconcile import OnInDoubt, Reconciliation, cancel_extra, order_of
-from anytune.ledger.sender import Sender, liveness, sending
+from anytune.ledger.reconcile import OnInDoubt, Reconciliation, abandoned, cancel_extra, order_of
+from anytune.ledger.sender import Sender, sending
 from anytune.ledger.uploads import Uploads
 from anytune.paths import host
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import timedelta
+
+    from sqlalchemy import Connection
 
     from anytune.backend import Backend, Order, RemoteFile, RemoteJob
     from anytune.ledger.rows import JobRow
@@ -55,8 +57,6 @@ DEFINITE = (Rejected, AuthError, FineTuningUnavailable, QuotaExceeded, Unsupport
 _SENDS = 3
 """Creates in one call, each after it was shown that the one before had no effect."""
 _POLL_S = 0.2
-_ELSEWHERE_S = 900.0
-"""A sender on another machine is taken for dead after 15 minutes: far beyond any request, and beyond clocks that differ."""
 
 
 def submit(
@@ -103,22 +103,22 @@ class _Submission:
     wait_s: float
     extra: RemoteJob | None = field(default=None, init=False)
     """A job that this process created and that lost its row to another one."""
+    sends: int = field(default=0, init=False)
+    """Creates that were made in this call."""
 
     def run(self, job_id: str) -> JobRow:
         lost: Exception | None = None
-        sends = 0
         while True:
             row = self._after_others(job_id)
             if row.submit_state in {"submitted", "rejected"} or row.status.terminal:
                 return self._finished(row)
             if row.submit_state == "in_doubt":
                 row = self._reconciliation.run(row, policy=self.on_in_doubt or policy_for(row, self.backend))
-            elif sends == _SENDS:
-                raise self._unsent(row) from lost
             elif (row := self._queued(row)).waiting:
                 return row
+            elif self.sends == _SENDS:
+                raise self._unsent(row) from lost
             else:
-                sends += 1
                 lost = self._send(row) or lost
 
     @property
@@ -133,7 +133,7 @@ class _Submission:
             self._refuse_elsewhere(row)
             if row.submit_state != "sending":
                 return row
-            if self._dead(row):
+            if abandoned(row, self.ledger.clock()):
                 self._doubt(row, "The process that sent it died before the reply.")
             elif self.clock() >= deadline:
                 raise SubmitInDoubt(
@@ -149,24 +149,33 @@ class _Submission:
         if self.backend.max_concurrent is None and not row.waiting:
             return row
         with self.ledger.database.write() as connection:
-            return queue.enter(connection, row, self.backend.max_concurrent, now=self.ledger.clock())
+            return self._entered(connection, row)
+
+    def _entered(self, connection: Connection, row: JobRow) -> JobRow:
+        local = self.backend.capabilities.local
+        return queue.enter(connection, row, self.backend.max_concurrent, now=self.ledger.clock(), local=local)
 
     def _send(self, row: JobRow) -> Exception | None:
         """Upload, wait until the files are ready, then make one create. Gives the error of a reply that was lost."""
         uploads = Uploads(self.ledger, self.backend, self.retry, self.clock, self.sleep, self.wait_s)
         try:
             files = uploads.run(row)
-            order = order_of(row, files)
+            order = within(order_of(row, files), row, self.ledger)
         except DEFINITE as error:
             self._reject(row, error)
             raise error.at(job_id=row.id) from None
         with sending(self.clock) as act:
             sender = act.model_copy(update={"files": {role: file.id for role, file in files.items()}})
             with self.ledger.database.write() as connection:
-                sent = transitions.start(connection, row, sender, now=self.ledger.clock())
+                row = self._entered(connection, row)  # again: others counted too while the files were sent
+                sent = None if row.waiting else transitions.start(connection, row, sender, now=self.ledger.clock())
             return None if sent is None else self._create(sent, order, uploads.reused)
 
     def _create(self, row: JobRow, order: Order, reused: dict[str, RemoteFile]) -> Exception | None:
+        with self.ledger.database.read() as connection:
+            if not transitions.still_mine(connection, row):  # it was stopped since, and another one took over
+                return None
+        self.sends += 1
         try:
             remote = self.retry.create(lambda: self.backend.submit(order), backend=self.backend)
         except DEFINITE as error:
@@ -176,8 +185,10 @@ class _Submission:
             raise error.at(job_id=row.id) from None
         except RateLimited as error:
             row = self._doubt(row, str(error))
-            if self._reconciliation.once(row).submit_state == "intent":
-                raise error.at(job_id=row.id) from None
+            row = self._reconciliation.once(row)
+            if row.submit_state == "intent" and not row.status.terminal:
+                with self.ledger.database.write() as connection:
+                    queue.put_off(connection, row, error, now=self.ledger.clock())
             return error
         except Exception as error:  # noqa: BLE001 - whatever it is, a job may exist now: the row says so, and the caller looks for it
             self._doubt(row, f"{type(error).__name__}: {error}")
@@ -189,9 +200,11 @@ class _Submission:
         return None
 
     def _take(self, row: JobRow, remote: RemoteJob) -> None:
-        with self.ledger.database.write() as connection:
-            taken = transitions.take(connection, row, remote, now=self.ledger.clock())
-        if taken is None:
+        def write() -> JobRow | None:
+            with self.ledger.database.write() as connection:
+                return transitions.take(connection, row, remote, now=self.ledger.clock())
+
+        if self.retry.write(write) is None:  # nobody else knows what was made: a ledger that is away gets several chances to hear it
             self.extra = remote
 
     def _finished(self, row: JobRow) -> JobRow:
@@ -218,14 +231,6 @@ class _Submission:
         with self.ledger.database.write() as connection:
             return transitions.doubt(connection, row, why, now=self.ledger.clock()) or row
 
-    def _dead(self, row: JobRow) -> bool:
-        if row.sender is None:
-            return True
-        state = liveness(row.sender)
-        if state == "unknown":
-            return row.sent_at is None or _seconds(self.ledger.clock() - row.sent_at) > _ELSEWHERE_S
-        return state == "dead"
-
     def _refuse_elsewhere(self, row: JobRow) -> None:
         if self.backend.capabilities.local and row.host not in {None, host()} and row.submit_state != "submitted":
             raise SubmitInDoubt(
@@ -242,10 +247,6 @@ class _Submission:
             backend=row.backend,
             job_id=row.id,
         )
-
-
-def _seconds(span: timedelta) -> float:
-    return span.total_seconds()
 
 
 def _who(sender: Sender | None) -> str:

@@ -21,6 +21,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    text,
 )
 
 if TYPE_CHECKING:
@@ -49,6 +50,17 @@ class Moment(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Words(TypeDecorator[str]):
+    """Text from outside: what PostgreSQL would refuse in it (NUL) and what is no text at all (half a surrogate pair) is replaced."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - SQLAlchemy's signature
+        """Make it storable."""
+        return None if value is None else value.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode("utf-8")
 
 
 LONG = BigInteger().with_variant(Integer, "sqlite")
@@ -94,12 +106,14 @@ jobs = Table(
     Column("remote_id", String(255)),
     Column("host", String(255)),
     Column("snapshot", JSON_),
-    Column("error", Text, nullable=False),
+    Column("error", Words, nullable=False),
     Column("model_ref", JSON_),
     Column("cost_usd", Float),
     Column("observation", Integer, nullable=False, server_default="0"),
     Column("nudges", Integer, nullable=False, server_default="0"),
-    Column("waiting", Text, nullable=False, server_default=""),
+    Column("waiting", Words, nullable=False, server_default=""),
+    Column("not_before", Moment),
+    Column("overdrawn_at", Moment),
     Column("created_at", Moment, nullable=False),
     Column("updated_at", Moment, nullable=False),
     Column("started_at", Moment),
@@ -108,6 +122,7 @@ jobs = Table(
     UniqueConstraint("backend", "account", "remote_id"),
     Index(None, "name"),
     Index(None, "status"),
+    Index(None, "nudges", "id", sqlite_where=text("nudges > 0"), postgresql_where=text("nudges > 0")),
     sqlite_autoincrement=True,
 )
 
@@ -124,7 +139,7 @@ events = Table(
     Column("id", String(255), nullable=False),
     Column("at", Moment, nullable=False),
     Column("level", String(16), nullable=False),
-    Column("message", Text, nullable=False),
+    Column("message", Words, nullable=False),
     Column("data", JSON_, nullable=False),
     UniqueConstraint("job_id", "id"),
     sqlite_autoincrement=True,
@@ -172,7 +187,7 @@ deployments = Table(
     Column("expires_at", Moment, nullable=False),
     Column("stop_requested", Boolean, nullable=False),
     Column("host", String(255)),
-    Column("error", Text, nullable=False),
+    Column("error", Words, nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("updated_at", Moment, nullable=False),
     Column("ready_at", Moment),

@@ -1,7 +1,7 @@
 """The submit states: `intent → sending → submitted | rejected | in_doubt`, and `in_doubt → submitted | intent`.
 
-Each move names the send that it belongs to by its fence, and does nothing (None) where the row has moved on: a process that was stopped and
-woke up late cannot write over what happened since.
+Each move names the send that it belongs to by its fence, and does nothing (None) where the row has moved on or has ended: a process that
+was stopped and woke up late cannot write over what happened since.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ if TYPE_CHECKING:
     from anytune.ledger.rows import JobRow
     from anytune.ledger.sender import Sender
 
-__all__ = ["doubt", "reject", "release", "start", "take"]
+__all__ = ["doubt", "reject", "release", "start", "still_mine", "take"]
 
 _JOBS = tables.jobs
 _UNCLEAR = ("sending", "in_doubt")
+_ENDED = [status.value for status in Status if status.terminal]
 
 
 def start(connection: Connection, row: JobRow, sender: Sender, *, now: datetime) -> JobRow | None:
@@ -47,6 +48,16 @@ def start(connection: Connection, row: JobRow, sender: Sender, *, now: datetime)
     )
 
 
+def still_mine(connection: Connection, row: JobRow) -> bool:
+    """Tell whether a send that was begun may still be made.
+
+    A process that was stopped since may have been taken for dead, and its job may be looked for or sent by another one. What is stopped
+    after this question, and before the create, makes a second job: it finds that out when it wakes, and cancels that one.
+    """
+    here = select(_JOBS.c.id).where(_JOBS.c.id == row.id, _JOBS.c.fence == row.fence, _JOBS.c.submit_state == "sending")
+    return connection.execute(here).one_or_none() is not None
+
+
 def doubt(connection: Connection, row: JobRow, error: str, *, now: datetime) -> JobRow | None:
     """`sending → in_doubt`: whether a remote job exists is not known."""
     return _move(connection, row, _JOBS.c.submit_state.in_(_UNCLEAR), submit_state="in_doubt", error=jobs.clean(error), updated_at=now)
@@ -55,7 +66,7 @@ def doubt(connection: Connection, row: JobRow, error: str, *, now: datetime) -> 
 def reject(connection: Connection, row: JobRow, error: str, *, now: datetime) -> JobRow | None:
     """Nothing was created, and sending the same again would not help. The job shows as failed; claiming it again begins anew."""
     wanted = {"submit_state": "rejected", "status": Status.FAILED.value, "error": jobs.clean(error), "ended_at": now, "updated_at": now}
-    return _move(connection, row, _JOBS.c.submit_state.in_(("intent", *_UNCLEAR)), **wanted)
+    return _move(connection, row, _JOBS.c.submit_state.in_(("intent", *_UNCLEAR)) & _JOBS.c.status.not_in(_ENDED), **wanted)
 
 
 def release(connection: Connection, row: JobRow, *, now: datetime) -> JobRow | None:
@@ -68,7 +79,7 @@ def release(connection: Connection, row: JobRow, *, now: datetime) -> JobRow | N
 
 
 def take(connection: Connection, row: JobRow, remote: RemoteJob, *, now: datetime) -> JobRow | None:
-    """`→ submitted` with this remote job; None where the row has another, or is being sent anew.
+    """`→ submitted` with this remote job; None where the row has another, is being sent anew, or has ended without one.
 
     An ended remote job is written down as unknown: only a poll knows its result, and the next one tells.
 
@@ -78,7 +89,7 @@ def take(connection: Connection, row: JobRow, remote: RemoteJob, *, now: datetim
     current = jobs.one(connection, row.id, row.ledger, lock=True)
     if current.remote_id is not None:
         return current if current.remote_id == remote.id else None
-    if current.fence != row.fence and current.submit_state == "sending":
+    if current.status.terminal or (current.fence != row.fence and current.submit_state == "sending"):
         return None
     _refuse_taken(connection, current, remote)
     seen = {Status.UNKNOWN: Status.QUEUED}.get(remote.status, Status.UNKNOWN if remote.status.terminal else remote.status)

@@ -30,6 +30,8 @@ _FIRST_S, _LONGEST_S = 1.0, 15.0
 _READY_TIMEOUT_S = 1800.0
 """How long a provider may look at a file before a run gives up: what OpenAI's own client waits for one (`files.wait_for_processing`, read
 2026-11-22). The file stays known, so that the next run goes on waiting."""
+_ELSEWHERE = timedelta(hours=1)
+"""A sender on another machine is taken for dead after an hour; where it goes on all the same, the same bytes were sent twice."""
 _LAG = timedelta(seconds=60)
 """A file that was sent less than a minute ago and is not found may not be seen *yet*; an older one is gone."""
 
@@ -100,7 +102,7 @@ class Uploads:
         if sent.id in self._mine:
             return False
         since = self.ledger.remote_file_since(row.backend, row.account, sent.sha256)
-        return since is not None and self.ledger.clock() - since >= _LAG
+        return since is not None and abs(self.ledger.clock() - since) >= _LAG  # a clock that was set back makes it no newer
 
     def _forget(self, row: JobRow, role: str, sent: RemoteFile) -> None:
         self.ledger.forget_remote_file(row.backend, row.account, sent.sha256, remote_id=sent.id)
@@ -122,7 +124,7 @@ class Uploads:
                     return self._send(key, file)
             if isinstance(holder, RemoteFile):
                 continue
-            if holder != sender and liveness(holder) == "dead":
+            if holder != sender and self._gone(key, holder):
                 over = holder
             elif self.clock() >= deadline:
                 raise WaitTimeout(
@@ -133,6 +135,15 @@ class Uploads:
                 )
             else:
                 self.sleep(_POLL_S)
+
+    def _gone(self, key: files.FileKey, holder: Sender) -> bool:
+        """Tell whether nobody sends a file any more: of another machine, by when it began."""
+        state = liveness(holder)
+        if state != "unknown":
+            return state == "dead"
+        with self.ledger.database.read() as connection:
+            since = files.sent_since(connection, key)
+        return since is not None and abs(self.ledger.clock() - since) > _ELSEWHERE
 
     def _start(self, key: files.FileKey, file: LocalFile, sender: Sender, over: Sender | None) -> RemoteFile | Sender | None:
         try:

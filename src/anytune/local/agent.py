@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import time
 from functools import partial
 from typing import TYPE_CHECKING
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING
 from anytune.errors import redact
 from anytune.local import durable, locks
 from anytune.local.folder import BrokenTask, Folder
+from anytune.local.launch import introduce
+from anytune.local.processes import carriers, send
 from anytune.local.task import TaskState
 from anytune.local.watch import Watch
 from anytune.values import now
@@ -18,6 +21,8 @@ from anytune.values import now
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from anytune.local.processes import Identity
 
 __all__ = ["Agent"]
 
@@ -68,8 +73,7 @@ class Agent:
         for _ in range(_RACE_TRIES):
             self._lock = locks.take(self.folder / "agent.lock")
             if self._lock is not None:
-                os.ftruncate(self._lock, 0)
-                os.pwrite(self._lock, f"{os.getpid()}\n".encode("ascii"), 0)
+                introduce(self._lock)
                 log.info("agent started: %d slots, idle after %g s", self.slots, self.idle_s)
                 return True
             self.sleep(0.02)
@@ -100,10 +104,26 @@ class Agent:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
-        if self.folder.exists() and self._anything_new():
+        if not self.folder.exists():
+            self._clear_up()
+        elif self._anything_new():
             return not self.enter()
         log.info("agent leaves: idle")
         return True
+
+    def _clear_up(self) -> None:
+        """End what is left of tasks whose folders are gone: nobody could follow, pause or end it any more."""
+        log.warning("the folder %s is gone: its tasks are ended", self.folder)
+        deadline = self.clock() + self.grace_s
+        left = self._carriers()
+        send(signal.SIGTERM, child=None, others=left)
+        while left and self.clock() < deadline:
+            self.sleep(self.poll_s)
+            left = self._carriers()
+        send(signal.SIGKILL, child=None, others=left)
+
+    def _carriers(self) -> list[Identity]:
+        return [one for watch in self._watched.values() for one in carriers(watch.id, watch.folder.path)]
 
     def _anything_new(self) -> bool:
         """Look without touching anything: another agent may be at work by now."""

@@ -106,15 +106,15 @@ class Reporter:
 
     def paused(self, step: int) -> None:
         """Say that a checkpoint of this step is saved and the process is about to leave."""
-        durable.write(self.folder / "paused.json", {"step": step, "at": _now()})
+        durable.write_last(self.folder / "paused.json", {"step": step, "at": _now()})
 
     def finish(self, result: dict[str, Any]) -> None:
         """Say that it succeeded: the last thing to do, after everything is on disk and was seen to work."""
-        durable.write(self.folder / "result.json", result)
+        durable.write_last(self.folder / "result.json", result)
 
     def fail(self, message: str) -> None:
-        """Say that it failed for good, and why: it is not started again."""
-        durable.write(self.folder / "failed.json", {"message": message, "at": _now()})
+        """Say that it failed for good, and why: it is not started again. A disk that is full does not prevent it."""
+        durable.write_last(self.folder / "failed.json", {"message": message, "at": _now()})
 
 
 def _now() -> str:

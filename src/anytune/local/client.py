@@ -8,15 +8,17 @@ import secrets
 import shutil
 import socket
 import sys
+from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import SecretStr
 
-from anytune.errors import ConfigError, NotFound
+from anytune.errors import ConfigError, NotFound, Unreachable
 from anytune.local import durable
 from anytune.local.folder import Folder, local_home
 from anytune.local.launch import ensure_agent
+from anytune.local.processes import Identity, alive
 from anytune.local.task import Progress, Task, TaskState
 from anytune.values import Address, Checkpoint, Event, Metric
 
@@ -50,8 +52,10 @@ def put(task: Task) -> None:
     The caller's environment is read now, by `task.passed_env`; a serving task gets its port and its token now.
 
     Raises:
-        ConfigError: `env` sets a name that the agent sets, or the extra `anytune[local]` is missing.
+        ConfigError: `env` sets a name that the agent sets, the extra `anytune[local]` is missing, or ANYTUNE_HOME is on a network file
+            system.
     """
+    _refuse_shared_home()
     if task.kind == "serve" and not task.argv and not all(map(find_spec, ("starlette", "uvicorn"))):
         raise ConfigError("Serving a model here needs starlette and uvicorn.", fix='pip install "anytune[local]"')
     reserved = sorted(name for name in task.env if name in {"ANYTUNE_REF", "ANYTUNE_TASK_DIR", "ANYTUNE_HOME"})
@@ -163,12 +167,18 @@ def log_tail(task_id: str, lines: int = 20) -> str:
 
 
 def address(task_id: str) -> Address | None:
-    """Give where a serving task answers, with its token; None while it is not ready."""
+    """Give where a serving task answers, with its token; None while it is not ready.
+
+    The token is given out anew for each request, and only while the gate lives that holds the port: after a crash or a reboot another
+    program may listen there.
+    """
     place = _known(task_id)
-    ready, endpoint = place.read("ready.json"), place.read("endpoint.json")
-    if ready is None or endpoint is None or (place.state() or TaskState(id=task_id)).status != "ready":
+    ready, endpoint, gate = place.read("ready.json"), place.read("endpoint.json"), _gate(place)
+    if ready is None or endpoint is None or gate is None:
         return None
-    return Address(base_url=ready["base_url"], model=ready["model"], credential=SecretStr(endpoint["token"]))
+    key = SecretStr(endpoint["token"])
+    shown = partial(_shown, task_id, place.path.parents[1], gate, key)
+    return Address(base_url=ready["base_url"], model=ready["model"], credential=key, token=shown)
 
 
 def task_folder(task_id: str) -> Path:
@@ -193,6 +203,35 @@ def remove(task_id: str) -> None:
     bin_path = place.path.with_name(f".removed-{task_id}-{secrets.token_hex(4)}")
     place.path.rename(bin_path)
     shutil.rmtree(bin_path)
+
+
+def _refuse_shared_home() -> None:
+    """Refuse a home that several machines may share: each of them would take the others' children for dead ones of its own."""
+    from anytune.ledger.engine import network_file_system  # noqa: PLC0415 - SQLAlchemy, which the agent does not need
+
+    folder = local_home()
+    kind = network_file_system(folder)
+    if kind:
+        text = f"{folder} is on a network file system ({kind}): other machines may see it, and this one's processes are not theirs."
+        raise ConfigError(text, fix="Set ANYTUNE_HOME to a folder on a disk of this machine.")
+
+
+def _gate(place: Folder) -> Identity | None:
+    """Give the gate of a serving task that is ready; None where it is not, or has died: as long as it lives, the port is its own."""
+    found = place.state()
+    gate = None if found is None or found.status != "ready" else place.child(found)
+    return gate if gate is not None and alive(gate) else None
+
+
+def _shown(task_id: str, root: Path, gate: Identity, key: SecretStr) -> str:
+    """Give a gate's token for a request that is about to be sent.
+
+    Raises:
+        Unreachable: The gate is not there now; where its agent starts it again, the same port answers a little later.
+    """
+    if not alive(gate) and _gate(Folder(task_id, root)) is None:
+        raise Unreachable(f"The endpoint of {task_id} is not running now.", fix="Wait until it is ready again, or deploy again.")
+    return key.get_secret_value()
 
 
 def _known(task_id: str) -> Folder:

@@ -1,7 +1,11 @@
-"""Files that survive a crash: whole files by write, fsync and rename; logs by appended lines. The standard library only."""
+"""Files that survive a crash: whole files by write, fsync and rename; logs by appended lines. The standard library only.
+
+A full disk must not keep a process from saying so: `reserve` sets a little space aside beside the files, and a last word may use it.
+"""
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import secrets
@@ -10,7 +14,32 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["append", "read", "read_lines", "remove", "tail", "touch", "trim", "write"]
+__all__ = ["FULL", "RESERVE", "append", "read", "read_lines", "remove", "reserve", "tail", "touch", "trim", "write", "write_last"]
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""What the system says of a disk, or a share of it, that is full."""
+
+RESERVE = "reserve"
+_RESERVE_BYTES = 64 * 2**10
+
+
+def reserve(folder: Path) -> None:
+    """Set space aside in a folder for `write_last`; it may be there already."""
+    path = folder / RESERVE
+    if not path.exists():
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600), "wb") as file:
+            file.write(bytes(_RESERVE_BYTES))
+
+
+def write_last(path: Path, content: dict[str, Any]) -> None:
+    """Write a file as `write` does; where the disk is full, into the space that was set aside for that."""
+    try:
+        write(path, content)
+    except OSError as error:
+        if error.errno not in FULL or not path.with_name(RESERVE).exists():
+            raise
+        path.with_name(RESERVE).unlink()
+        write(path, content)
 
 
 def write(path: Path, content: dict[str, Any], *, sync: bool = True) -> None:

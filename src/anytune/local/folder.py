@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from anytune.errors import ConfigError, redact
 from anytune.local import durable
+from anytune.local.processes import Identity
 from anytune.local.task import Task, TaskState
 from anytune.paths import home
 from anytune.values import now
@@ -17,6 +18,8 @@ from anytune.values import now
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from anytune.values import Value
 
 __all__ = ["BrokenTask", "Folder", "local_home"]
 
@@ -66,7 +69,7 @@ class Folder:
             BrokenTask: It is not there or cannot be used.
         """
         try:
-            return Task.model_validate(durable.read(self / "task.json"))
+            return Task.model_validate(_understood(Task, durable.read(self / "task.json")))
         except (OSError, ValueError, ValidationError) as error:
             raise BrokenTask(f"The manifest task.json of {self.id} cannot be read ({_brief(error)}).") from error
 
@@ -74,13 +77,19 @@ class Folder:
         """Read the state; None where there is none, or none that makes sense (its other files tell the truth then)."""
         try:
             content = durable.read(self / "state.json")
-            return None if content is None else TaskState.model_validate(content)
+            return None if content is None else TaskState.model_validate(_understood(TaskState, content))
         except (ValueError, ValidationError):
             return None
 
     def write_state(self, state: TaskState) -> None:
-        """Write the state for good."""
-        durable.write(self / "state.json", state.model_dump(mode="json", exclude_none=True))
+        """Write the state for good, on a full disk too."""
+        durable.write_last(self / "state.json", state.model_dump(mode="json", exclude_none=True))
+
+    def child(self, state: TaskState) -> Identity | None:
+        """Give the process that a state names; None where it names none."""
+        if state.pid is None or state.starttime is None or state.boot_id is None:
+            return None
+        return Identity(pid=state.pid, starttime=state.starttime, boot_id=state.boot_id)
 
     def has(self, name: str) -> bool:
         """Tell whether a file is there: `cancel`, `hold`, `result.json`, …."""
@@ -125,6 +134,11 @@ class Folder:
             with contextlib.suppress(OSError):
                 found = max(found, (self / name).stat().st_mtime)
         return found
+
+
+def _understood(kind: type[Value], content: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Leave out the fields that a newer anytune has added since: they have defaults there, and the rest is meant as it stands."""
+    return None if content is None else {name: value for name, value in content.items() if name in kind.model_fields}
 
 
 def _checkpoint_steps(run_dir: Path) -> Iterator[int]:

@@ -14,7 +14,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,7 +24,7 @@ import uvicorn
 from anytune.errors import AnytuneError, DeploymentFailed
 from anytune.local import durable, parity
 from anytune.local.folder import Folder
-from anytune.local.processes import carriers, send
+from anytune.local.processes import carriers, send, since_boot_s
 from anytune.local.proxy import application
 from anytune.values import now
 
@@ -52,10 +51,10 @@ class Gate:
     Args:
         folder: The task's folder.
         settings: What to serve, and how.
-        expires_at: Seconds since the epoch when it must be gone; None for no end.
+        expires_s: Seconds of this boot (`processes.since_boot_s`) when it must be gone; None for no end.
     """
 
-    def __init__(self, folder: Folder, settings: ServeSettings, *, expires_at: float | None) -> None:
+    def __init__(self, folder: Folder, settings: ServeSettings, *, expires_s: float | None) -> None:
         """Take the endpoint's port and an engine's port; start nothing."""
         endpoint = folder.read("endpoint.json") or {}
         self.folder, self.settings, self.token = folder, settings, str(endpoint["token"])
@@ -63,8 +62,7 @@ class Gate:
         self.port = int(endpoint["port"])
         with _bound(0) as trial:
             self.engine_port = int(trial.getsockname()[1])
-        self.expires_at = expires_at
-        self._deadline = None if expires_at is None else time.monotonic() + expires_at - time.time()
+        self.expires_s = expires_s
         self._told_to_stop = asyncio.Event()
         self._engine: subprocess.Popen[bytes] | None = None
 
@@ -103,7 +101,7 @@ class Gate:
         while True:
             if self._told_to_stop.is_set() or not self.folder.exists or self.folder.has("cancel"):
                 raise Stopped("It was asked to stop.")
-            if self._deadline is not None and (time.monotonic() >= self._deadline or time.time() >= (self.expires_at or 0)):
+            if self.expires_s is not None and since_boot_s() >= self.expires_s:
                 raise Stopped("Its time to live is over.")
             if self._engine is not None and self._engine.poll() is not None:
                 lines = "\n".join(durable.tail(self.folder / "engine.log", 20))
@@ -210,7 +208,7 @@ class Gate:
 
     def _write(self, name: str, message: str) -> None:
         if self.folder.path.exists():
-            durable.write(self.folder / name, {"message": message, "at": now().isoformat()})
+            durable.write_last(self.folder / name, {"message": message, "at": now().isoformat()})
 
 
 def _bound(port: int) -> socket.socket:
@@ -238,19 +236,19 @@ def _tie() -> Callable[[], object] | None:
 def main() -> int:
     """Serve what the task's folder says."""
     folder = Folder(os.environ["ANYTUNE_REF"], Path(os.environ["ANYTUNE_TASK_DIR"]).parents[1])
-    expires_at = os.environ.get("ANYTUNE_EXPIRES_AT")
+    expires_s = os.environ.get("ANYTUNE_EXPIRES_S")
     settings = folder.task().serve
     if settings is None:
         raise SystemExit("This task serves nothing.")
     try:
-        asyncio.run(_run(folder, settings, float(expires_at) if expires_at else None))
+        asyncio.run(_run(folder, settings, float(expires_s) if expires_s else None))
     except DeploymentFailed as error:
         durable.write(folder / "failed.json", {"message": str(error), "at": now().isoformat()})
     return 0
 
 
-async def _run(folder: Folder, settings: ServeSettings, expires_at: float | None) -> None:
-    await Gate(folder, settings, expires_at=expires_at).run()
+async def _run(folder: Folder, settings: ServeSettings, expires_s: float | None) -> None:
+    await Gate(folder, settings, expires_s=expires_s).run()
 
 
 if __name__ == "__main__":

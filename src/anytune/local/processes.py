@@ -9,13 +9,14 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import time
 from pathlib import Path
 
 import psutil
 
 from anytune.values import Value
 
-__all__ = ["Identity", "alive", "boot_id", "carriers", "identify", "leader", "send"]
+__all__ = ["Identity", "alive", "boot_id", "carriers", "carries", "identify", "leader", "send", "since_boot_s"]
 
 
 class Identity(Value):
@@ -32,6 +33,12 @@ def boot_id() -> str:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:
         return f"since-{int(psutil.boot_time())}"
+
+
+def since_boot_s() -> float:
+    """Give the seconds of this boot, sleep included where the system counts it: no setting of the clock moves it."""
+    clock = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if clock is None else time.clock_gettime(clock)
 
 
 def identify(pid: int) -> Identity | None:
@@ -63,16 +70,16 @@ def alive(identity: Identity) -> bool:
 
 def carriers(ref: str, folder: Path) -> list[Identity]:
     """Find every living process of a task, the child itself and all that descend from it; never the one that asks."""
-    found = []
-    for pid in psutil.pids():
-        if pid == os.getpid():
-            continue
-        with contextlib.suppress(psutil.Error, OSError):
-            environment = psutil.Process(pid).environ()
-            if environment.get("ANYTUNE_REF") == ref and environment.get("ANYTUNE_TASK_DIR") == str(folder):
-                identity = identify(pid)
-                found += [identity] if identity else []
-    return found
+    found = (identify(pid) for pid in psutil.pids() if pid != os.getpid() and carries(pid, ref, folder))
+    return [identity for identity in found if identity is not None]
+
+
+def carries(pid: int, ref: str, folder: Path) -> bool:
+    """Tell whether a process has a task's names in its environment; False also where nobody may read that."""
+    with contextlib.suppress(psutil.Error, OSError):
+        environment = psutil.Process(pid).environ()
+        return environment.get("ANYTUNE_REF") == ref and environment.get("ANYTUNE_TASK_DIR") == str(folder)
+    return False
 
 
 def leader(found: list[Identity]) -> Identity | None:

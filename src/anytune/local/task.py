@@ -118,7 +118,9 @@ class TaskState(Value):
         pid: The child, known for certain only together with `starttime` and `boot_id`: numbers are reused.
         created_at: When the agent first saw it.
         started_at: When the child was last started.
+        started_s: Monotonic seconds of that boot when it was last started: a clock that is set while it runs moves no budget.
         expires_at: When a serving child must be gone.
+        expires_s: The same in seconds since that boot, sleep included; it goes before `expires_at` while the machine is up.
         restarts: How often it was started again after it died without a word.
         stalled: How many of the last starts brought no newer checkpoint.
         mark: Step of the newest checkpoint when it was last started.
@@ -136,7 +138,9 @@ class TaskState(Value):
     created_at: datetime | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
+    started_s: float | None = None
     expires_at: datetime | None = None
+    expires_s: float | None = None
     restarts: int = 0
     stalled: int = 0
     mark: int = -1

@@ -48,8 +48,10 @@ def prepared(files: dict[str, LocalFile], method: str, backend: Backend, *, allo
 
     ready: dict[str, LocalFile] = {}
     findings: list[Finding] = []
+    folder = home() / "data"
+    folder.mkdir(mode=0o700, exist_ok=True)  # they are rows, and a home that was there before may be open to others
     for role, file in files.items():
-        dialect, folder = backend.capabilities.dialect, home() / "data"
+        dialect = backend.capabilities.dialect
         made, found = prepare(file.path, method=method, dialect=dialect, folder=folder, role=file.role, allow_loss=allow_loss)
         ready[role] = made.model_copy(update={"source": file.source})
         findings += [each.model_copy(update={"file": file.role}) if len(files) > 1 else each for each in found]

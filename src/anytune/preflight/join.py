@@ -12,6 +12,7 @@ from anytune.preflight.hosts import held
 from anytune.preflight.losses import losses, renamed
 from anytune.preflight.money import over, quoted, stats_of, too_many
 from anytune.preflight.result import Preflight
+from anytune.preflight.twins import twins
 from anytune.values import Quote
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def preflight(
     deep: bool = False,
     probe: bool = False,
     today: date | None = None,
+    ledger: Callable[[], str] | None = None,
     progress: Callable[[int, int], object] | None = None,
 ) -> Preflight:
     """Check a spec and its data against a backend. Nothing is created anywhere; converted files and Hub files are kept in the state folder.
@@ -55,6 +57,7 @@ def preflight(
         deep: Check all rows of long files for near duplicates, secrets and personal data.
         probe: Measure speed and memory by a few real steps, where the backend can.
         today: The day that closing dates are held against; the clock's by default.
+        ledger: Gives the id of the ledger that asks: the same run of another one is looked for.
         progress: Called with the bytes read, and the bytes in all.
 
     Raises:
@@ -85,7 +88,13 @@ def preflight(
         found = _with_uploads(found, method, backend, allow_loss=not allowed.isdisjoint(_LOSSES)).allowing(allowed)
     if found.ok:
         found = _with_backend(found, spec, backend, rules, retry=retry, spent=spent, probe=probe, allowed=allowed)
+    if found.ok and ledger is not None:
+        found = _with(found, twins(spec, backend, files, ledger=ledger, retry=retry)).allowing(allowed)
     return found.model_copy(update={"findings": (*found.findings, *renamed(spec))})
+
+
+def _with(found: Preflight, said: Iterable[Finding]) -> Preflight:
+    return found.model_copy(update={"findings": (*found.findings, *said)})
 
 
 def _with_uploads(found: Preflight, method: str, backend: Backend, *, allow_loss: bool) -> Preflight:

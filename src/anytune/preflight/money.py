@@ -67,6 +67,15 @@ def over(budget: Budget | None, quote: Quote, spent: tuple[float, float]) -> lis
         for name, unit, limit, asked, already in rows
         if limit is not None and asked is not None and asked + already > limit
     ]
+    found += [
+        finding(
+            "over-budget",
+            f"Earlier attempts took {_figure(already)} {unit}, and the budget is {_figure(limit)}: nothing is left of it.",
+            f"Raise `budget.{name}`.",
+        )
+        for name, unit, limit, asked, already in rows
+        if limit is not None and asked is None and already >= limit
+    ]
     if budget.max_usd is not None and quote.cost_usd is None:
         found.append(
             finding(

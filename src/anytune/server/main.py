@@ -11,11 +11,11 @@ import signal
 import socket
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
-from anytune.errors import ConfigError
+from anytune.errors import ConfigError, redact
 from anytune.paths import home
 from anytune.server.alone import folder_alone, ledger_alone
 from anytune.server.app import create_app
@@ -118,10 +118,18 @@ async def _run(server: uvicorn.Server, bound: socket.socket, begun: Callable[[],
 def _log() -> None:
     """Write what the server says of itself to stderr, a line a request: no body, no key."""
     handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(_Redacting("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logger = logging.getLogger("anytune")
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
+
+
+class _Redacting(logging.Formatter):
+    """Hides keys in tracebacks, which show what libraries were told; the lines themselves are ours."""
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
+        """Give the traceback without keys."""
+        return redact(super().formatException(ei))
 
 
 def _loop() -> Callable[[], asyncio.AbstractEventLoop] | None:

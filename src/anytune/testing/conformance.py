@@ -31,6 +31,7 @@ from anytune.testing.scenarios.files import Files
 from anytune.testing.scenarios.hosting import Hosting
 from anytune.testing.scenarios.identity import Identity
 from anytune.testing.scenarios.listings import Listings
+from anytune.testing.scenarios.many import Many
 from anytune.testing.scenarios.models import Models
 from anytune.testing.scenarios.needs import needed
 from anytune.testing.scenarios.observe import Observe
@@ -58,6 +59,7 @@ class BackendConformance(
     Refusals,
     Ready,
     Files,
+    Many,
     Control,
     Tell,
     Observe,

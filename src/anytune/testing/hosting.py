@@ -74,6 +74,7 @@ class Hosting(Backend):
         row = DeploymentRecord(
             id=row_id,
             ref=order.ref,
+            ledger=order.ledger,
             model=order.model,
             adapters=order.adapters,
             token=secrets.token_urlsafe(24),
@@ -157,7 +158,8 @@ def _answers(base_url: str) -> bool:
 
 
 def _remote(row: DeploymentRecord) -> RemoteDeployment:
-    known: dict[str, Any] = {"state": row.state, "hourly_usd": _HOURLY_USD, "error": row.error, "ref": row.ref, "model": row.model.id}
+    known: dict[str, Any] = {"state": row.state, "hourly_usd": _HOURLY_USD, "error": row.error, "model": row.model.id}
+    known |= {"ref": row.ref, "ledger": row.ledger or None}
     if row.state == "ready":
         known["address"] = Address(base_url=row.base_url, model=row.model.id, credential=SecretStr(row.token))
     return RemoteDeployment(id=row.id, raw={"id": row.id, "state": row.state}, **known)

@@ -37,7 +37,7 @@ __all__ = ["DurableMemoryBackend", "MemoryBackend"]
 
 _ABILITIES: tuple[Ability, ...] = (
     "upload", "events", "metrics", "checkpoints", "pause", "resume", "delete_model", "deploy", "continue", "render", "probe",
-    "list_jobs", "list_deployments", "adapters", "push",
+    "list_jobs", "list_deployments", "adapters", "push", "poll_many",
 )  # fmt: skip
 _SETTINGS = frozenset(
     {"num_train_epochs", "max_steps", "learning_rate", "per_device_train_batch_size", "seed", "adapter.type", "adapter.r"}
@@ -185,6 +185,15 @@ class MemoryBackend(Hosting, Filing, Publishing, Backend):
             job = self._job(state, job_id)
             advance(job, self.clock(), poll=True)
             return snapshot(job, self._host)
+
+    def poll_many(self, job_ids: Sequence[str]) -> dict[str, Snapshot]:
+        """Observe the jobs that exist, by one call; lives without `tick_s` move on by this."""
+        with self._ability("poll_many", "poll_many") as (state, _):
+            now = self.clock()
+            held = {job_id: state.jobs[job_id] for job_id in job_ids if job_id in state.jobs and state.jobs[job_id].created_at <= now}
+            for job in held.values():
+                advance(job, now, poll=True)
+            return {job_id: snapshot(job, self._host) for job_id, job in held.items()}
 
     def cancel(self, job_id: str) -> None:
         """End a job that has not ended."""
@@ -353,10 +362,12 @@ class DurableMemoryBackend(MemoryBackend):
 
 
 def _remote(job: JobRecord) -> RemoteJob:
-    status = status_of(word_of(job)) if job.seen else Status.QUEUED
+    status = status_of(word_of(job)) if job.seen or job.cancelled else Status.QUEUED
     return RemoteJob(
         id=job.id,
         ref=job.ref,
+        ledger=job.ledger or None,
+        name=job.name or None,
         spec_hash=job.spec_hash,
         status=status,
         created_at=datetime.fromtimestamp(job.created_at, UTC),

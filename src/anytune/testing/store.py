@@ -62,6 +62,7 @@ class DeploymentRecord(BaseModel):
 
     id: str
     ref: str
+    ledger: str = ""
     model: ModelRef
     adapters: dict[str, ModelRef] = Field(default_factory=dict)
     token: str

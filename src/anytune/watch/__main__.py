@@ -35,7 +35,8 @@ def main() -> int:
         watch.leave()
         told.set()
 
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # who logs out leaves hosts behind
+    for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, leave)
     entered = watch.enter()
     if ready is not None:
@@ -47,7 +48,9 @@ def main() -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m anytune.watch", description="Ends hosts of one backend account at their time.")
+    parser = argparse.ArgumentParser(
+        prog="python -m anytune.watch", description="Ends hosts of one backend account at their time, and holds budgets."
+    )
     parser.add_argument("--detach", action="store_true", help="run in the background; return once it runs")
     parser.add_argument("--backend", required=True, help="what names the backend: an installed one, or a profile")
     parser.add_argument("--account", required=True, help="whose hosts they are")

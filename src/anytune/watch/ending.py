@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 
 from anytune.deploy import STOP_TIMEOUT_S, Deployment
 from anytune.errors import AnytuneError
+from anytune.runtime import Runtime, runtime
 from anytune.values import now
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
-
-    from anytune.runtime import Runtime
 
 __all__ = ["due", "end", "overdue"]
 
@@ -32,7 +31,9 @@ def due(deployment: Deployment, at: datetime | None = None) -> bool:
 
 def overdue(context: Runtime | None = None) -> Sequence[Deployment]:
     """Give the deployments that are due, but for those of other machines' own, which only those machines can end."""
-    return [deployment for deployment in Deployment.list(context=context) if due(deployment) and not _theirs(deployment)]
+    context = context or runtime()
+    at = context.ledger.clock()
+    return [deployment for deployment in Deployment.list(context=context) if due(deployment, at) and not _theirs(deployment)]
 
 
 def end(

@@ -1,4 +1,4 @@
-"""The watch itself: look, stop what is due, sleep until the next is."""
+"""The watch itself: look, stop what is due, hold budgets, sleep until the next is due."""
 
 from __future__ import annotations
 
@@ -7,18 +7,21 @@ import os
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from anytune import posting
 from anytune.deploy import Deployment
 from anytune.errors import AnytuneError, ConfigError, Transient, WaitTimeout
 from anytune.local import locks
 from anytune.paths import host
 from anytune.values import now
 from anytune.watch.ending import due
+from anytune.watch.purse import Purse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
     from pathlib import Path
 
+    from anytune.ledger import JobRow
     from anytune.runtime import Runtime
 
 __all__ = ["Watch"]
@@ -34,7 +37,7 @@ _ENTER_S = 1.0
 
 
 class Watch:
-    """Ends the hosts that this machine asked for at one backend account.
+    """Ends the hosts that this machine asked for at one backend account, and holds its jobs there to their budgets.
 
     Args:
         context: Whose ledger.
@@ -58,8 +61,11 @@ class Watch:
         """Know the settings; touch nothing yet."""
         self.context, self.word, self.account = context, word, account
         self.lock, self.clock, self.pause = lock, clock, pause
+        self._purse = Purse(context, word, account, clock=clock)
         self._handle: int | None = None
         self._leaving = False
+        self._trouble: Exception | None = None
+        self._stuck: dict[str, Exception] = {}
         self._again: dict[str, tuple[int, datetime]] = {}
         self._seen: set[str] = set()
         self._calm_s = _FIRST_S
@@ -92,15 +98,16 @@ class Watch:
             if not self._home_is_there():
                 return
             hosts: list[Deployment] = []
+            jobs: list[JobRow] = []
             try:
-                hosts = self._hosts()
-                if not hosts and self._left_in_order():
+                hosts, jobs = self._hosts(), self._purse.rows()
+                if not hosts and not jobs and self._left_in_order():
                     return
             except (AnytuneError, OSError) as error:  # a database that is away comes back, and the hosts bill on meanwhile
                 log.warning("the ledger cannot be read: %s", error)
                 if self._handle is None and not self.enter():
                     return
-            if not self._act(hosts):
+            if self._able(hosts, jobs):
                 self.pause(self._nap_s(hosts))
             elif not self._hand_over(hosts):
                 return
@@ -116,21 +123,40 @@ class Watch:
             self._seen, self._calm_s = ids, _FIRST_S
         return found
 
-    def _act(self, hosts: list[Deployment]) -> bool:
-        """Stop what is due; tell whether something could not be stopped for a reason that time does not mend."""
-        helpless = False
+    def _able(self, hosts: list[Deployment], jobs: list[JobRow]) -> bool:
+        """Act; where that fails for a reason that time does not mend, such as a key that was withdrawn, leave word of it."""
+        try:
+            trouble = self._act(hosts) or self._purse.look(jobs)
+        except (AnytuneError, OSError) as error:  # the ledger went away meanwhile
+            log.warning("the ledger cannot be read: %s", error)
+            return True
+        if trouble is not None:
+            posting.leave_word(self.lock, self.word, self.account, str(trouble))
+        elif self._trouble is not None:
+            posting.take_back(self.lock)
+        self._trouble = trouble
+        return trouble is None
+
+    def _act(self, hosts: list[Deployment]) -> Exception | None:
+        """Stop what is due; give why something could not be stopped, if time does not mend it."""
+        helpless: Exception | None = None
         for deployment in hosts:
             tries, again_at = self._again.get(deployment.id, (0, self.clock()))
-            if not due(deployment, self.clock()) or again_at > self.clock():
+            if not due(deployment, self.clock()):
+                continue
+            if again_at > self.clock():
+                helpless = helpless or self._stuck.get(deployment.id)
                 continue
             try:
                 deployment.stop(timeout_s=_STOP_S)
+                self._stuck.pop(deployment.id, None)
                 log.info("%s (%s) is gone", deployment.id, deployment.row.remote_id)
             except Exception as error:  # noqa: BLE001 - a host that still bills is worth every further try
                 wait_s = min(_AGAIN_LONGEST_S, _AGAIN_S * 2.0**tries)
                 self._again[deployment.id] = (tries + 1, self.clock() + timedelta(seconds=wait_s))
+                if not isinstance(error, (Transient, WaitTimeout)):
+                    self._stuck[deployment.id] = helpless = error
                 log.warning("%s is not gone, again in %g s: %s: %s", deployment.id, wait_s, type(error).__name__, error)
-                helpless = helpless or not isinstance(error, (Transient, WaitTimeout))
         return helpless
 
     def _nap_s(self, hosts: list[Deployment]) -> float:
@@ -152,8 +178,9 @@ class Watch:
     def _left_in_order(self) -> bool:
         """Give the lock back, then look once more: who wrote a host down before that saw the lock held and started nobody."""
         self._give_back()
-        if self._hosts():
+        if self._hosts() or self._purse.rows():
             return not self.enter()
+        posting.take_back(self.lock)
         log.info("watch leaves: nothing is left")
         return True
 

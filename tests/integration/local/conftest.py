@@ -31,7 +31,7 @@ class Machine:
         return self.agent_pid()
 
     def agent_pid(self) -> int:
-        return int((self.home / "local" / "agent.lock").read_text())
+        return int((self.home / "local" / "agent.lock").read_text().split()[0])
 
     def agent_lives(self) -> bool:
         return locks.held(self.home / "local" / "agent.lock")
@@ -93,7 +93,7 @@ def fresh_machine(home: Path, monkeypatch: pytest.MonkeyPatch):
     try:
         yield machine
     finally:
-        with contextlib.suppress(ProcessLookupError, FileNotFoundError, ValueError):
+        with contextlib.suppress(ProcessLookupError, FileNotFoundError, ValueError, IndexError):
             if machine.agent_lives():
                 os.kill(machine.agent_pid(), signal.SIGKILL)
         for process in machine.processes():

@@ -51,6 +51,30 @@ def test_a_child_whose_start_was_never_recorded_is_adopted_not_doubled(machine):
     assert order.read_text() == "lost\n"
 
 
+KILLED_IN_A_START = """
+import os, signal, sys
+from anytune.local import watch
+from anytune.local.__main__ import main
+
+def die(self, child):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+watch.Watch._run_as = die
+sys.exit(main())
+"""
+
+
+def test_an_agent_killed_between_a_start_and_its_record_leaves_one_child(machine):
+    subprocess.run([sys.executable, "-c", KILLED_IN_A_START, "--detach", "--poll-s", "0.05"], check=True, timeout=60)
+    order = machine.home / "order"
+    machine.train("between", "--steps", "40", "--step-s", "0.05", "--order", str(order))
+    machine.until(lambda: not machine.agent_lives() and order.exists())
+    assert local.state("between").status == "queued"
+    state = machine.state("between")
+    assert (state.status, state.restarts) == ("succeeded", 0)
+    assert order.read_text() == "between\n"
+
+
 def test_the_queue_goes_on_under_the_next_agent_with_the_slot_still_taken(machine):
     machine.start_agent()
     machine.train("a", "--steps", "20", "--step-s", "0.05", sequence=0)

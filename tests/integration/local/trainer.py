@@ -21,6 +21,8 @@ def main() -> None:
     parser.add_argument("--die-at", type=int, help="kill itself there, in every start")
     parser.add_argument("--stubborn", action="store_true", help="ignore SIGTERM and requests to pause")
     parser.add_argument("--grandchild", action="store_true", help="have a stubborn child of its own")
+    parser.add_argument("--daemon", action="store_true", help="have a stubborn descendant in a session of its own, whose parent has ended")
+    parser.add_argument("--fill", type=Path, help="a file that grows until the disk is full")
     parser.add_argument("--fail", help="end with this reason")
     parser.add_argument("--no-result", action="store_true", help="exit 0 without a word")
     words = parser.parse_args()
@@ -30,9 +32,18 @@ def main() -> None:
     if words.grandchild and os.fork() == 0:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         time.sleep(600)
+    if words.daemon:
+        daemonise()
     if words.order:
         with words.order.open("a") as file:
             file.write(os.environ["ANYTUNE_REF"] + "\n")
+    if words.fill:
+        fill(reporter, words.fill)
+    else:
+        train(reporter, words)
+
+
+def train(reporter: Reporter, words: argparse.Namespace) -> None:
     last = reporter.last_checkpoint()
     first = int(last.name.partition("-")[2]) if last else 0
     print(f"from step {first}")
@@ -57,6 +68,25 @@ def main() -> None:
         print("good bye")
     else:
         reporter.finish({"steps": words.steps})
+
+
+def daemonise() -> None:
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            time.sleep(600)
+        os._exit(0)
+    os.wait()
+
+
+def fill(reporter: Reporter, path: Path) -> None:
+    try:
+        with path.open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(4096))
+    except OSError as error:
+        reporter.fail(f"{type(error).__name__}: {error}")
 
 
 def save(reporter: Reporter, step: int) -> None:

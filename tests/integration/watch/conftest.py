@@ -28,7 +28,7 @@ class Billing(DurableMemoryBackend):
 
     @property
     def capabilities(self):
-        return super().capabilities.model_copy(update={"keeps_ttl": False})
+        return super().capabilities.model_copy(update={"keeps_ttl": False, "scripted": "BILLING_TRAINS" not in os.environ})
 
     def deploy(self, order):
         self._enter()
@@ -74,17 +74,25 @@ class Desk:
     def start(self, code: str) -> subprocess.Popen[str]:
         """Run a program that has a tuned model in `tuned`."""
         story = f"""
-import anytune, os, signal, time
 job = anytune.FineTuneJob.create(backend="host", model="starter", train="rows.jsonl", name="minutes")
 tuned = job.wait(poll_s=0.01)
 {code}
 """
-        return subprocess.Popen(
-            [sys.executable, "-c", story], cwd=self.folder, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+        return self.begin(story)
+
+    def begin(self, code: str) -> subprocess.Popen[str]:
+        """Run any program."""
+        command = [sys.executable, "-c", f"import anytune, os, signal, time\n{code}"]
+        return subprocess.Popen(command, cwd=self.folder, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def run(self, code: str) -> tuple[int, str, str]:
-        program = self.start(code)
+        return self._ended(self.start(code))
+
+    def story(self, code: str) -> tuple[int, str, str]:
+        return self._ended(self.begin(code))
+
+    @staticmethod
+    def _ended(program: subprocess.Popen[str]) -> tuple[int, str, str]:
         out, err = program.communicate(timeout=60)
         return program.returncode, out, err
 

@@ -221,6 +221,6 @@ def test_a_watch_that_does_not_start_lets_nothing_be_hosted(desk):
     (desk.home / "watch").write_text("in the way")
     code, _, err = desk.run("tuned.deploy(ttl_s=60)")
     assert code == 1
-    assert "The watch over deployments did not start" in err
+    assert "The watch over deployments and budgets did not start" in err
     assert desk.provider == {}
     assert "There are no deployments" in desk.cli("deployments", "list").stderr

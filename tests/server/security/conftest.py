@@ -1,19 +1,12 @@
-"""Attackers' means: raw requests, every route that there is, and a real PostgreSQL beside SQLite."""
+"""Attackers' means: raw requests, every route that there is, and a listener that nobody may call."""
 
 from __future__ import annotations
 
 import contextlib
-import glob
-import os
 import secrets
-import shutil
 import socket
-import subprocess
-import tempfile
-from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
 from tests.server import raw
 
 ROW = b'{"messages": [{"role": "user", "content": "Is it done?"}, {"role": "assistant", "content": "Yes."}]}\n'
@@ -48,82 +41,6 @@ def send():
 @pytest.fixture
 def every_route():
     return routes
-
-
-@pytest.fixture(scope="session")
-def postgres():
-    """A PostgreSQL of the tests' own; gives its URL without a database."""
-    found = sorted(glob.glob("/usr/lib/postgresql/*/bin/initdb")) or [shutil.which("initdb")]
-    if found[-1] is None:
-        pytest.skip("PostgreSQL is not installed")
-    tools = Path(found[-1]).parent
-    as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-    if as_user and shutil.which("runuser") is None:
-        pytest.skip("PostgreSQL does not run as root")
-    folder = Path(tempfile.mkdtemp(prefix="anytune-pg-"))
-    word, port = secrets.token_hex(16), _free_port()
-    (folder / "password").write_text(word)
-    if as_user:
-        for path in (folder, folder / "password"):
-            shutil.chown(path, "postgres")
-    data, log = folder / "data", folder / "log"
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c fsync=off"
-    make = [
-        tools / "initdb",
-        "-D",
-        data,
-        "-U",
-        "owner",
-        "-A",
-        "scram-sha-256",
-        f"--pwfile={folder / 'password'}",
-        "-E",
-        "UTF8",
-        "--locale=C",
-    ]
-    try:
-        subprocess.run([*as_user, *make], check=True, capture_output=True, cwd="/", timeout=60)
-        subprocess.run(
-            [*as_user, tools / "pg_ctl", "-D", data, "-l", log, "-o", options, "-w", "start"],
-            check=True,
-            capture_output=True,
-            cwd="/",
-            timeout=60,
-        )
-        yield f"postgresql://owner:{word}@127.0.0.1:{port}"
-    finally:
-        with contextlib.suppress(subprocess.SubprocessError):
-            subprocess.run(
-                [*as_user, tools / "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop"],
-                capture_output=True,
-                cwd="/",
-                timeout=30,
-                check=False,
-            )
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _free_port():
-    with socket.create_server(("127.0.0.1", 0)) as bound:
-        return bound.getsockname()[1]
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database(request, state, monkeypatch):
-    """Let the ledger be in either database."""
-    monkeypatch.delenv("ANYTUNE_LEDGER", raising=False)
-    if request.param == "sqlite":
-        yield "sqlite"
-        return
-    url, name = request.getfixturevalue("postgres"), f"t{secrets.token_hex(8)}"
-    admin = create_engine(f"{url.replace('postgresql', 'postgresql+psycopg')}/postgres", isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    monkeypatch.setenv("ANYTUNE_LEDGER", f"{url}/{name}")
-    yield "postgresql"
-    with admin.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    admin.dispose()
 
 
 class Canary:

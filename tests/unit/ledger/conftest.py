@@ -1,7 +1,4 @@
-"""A ledger in a home of its own, a backend in memory, and time that only moves when somebody sleeps.
-
-The ledger is SQLite. With `ANYTUNE_TEST_POSTGRES=postgresql://user@host/db` in the environment each test gets a database of that server instead.
-"""
+"""A ledger in a home of its own, once in SQLite and once in PostgreSQL; a backend in memory; and time that only moves when somebody sleeps."""
 
 from __future__ import annotations
 
@@ -11,16 +8,16 @@ import os
 import subprocess
 import sys
 import time
-import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import select
 
 from anytune.backend import Capabilities, LocalFile
 from anytune.ledger import Ledger, submit
+from anytune.ledger.server_tables import metadata
 from anytune.retry import Retry
 from anytune.spec import SFT, TrainingSpec, spec_hash
 from anytune.testing import MemoryBackend
@@ -48,28 +45,23 @@ class Time:
 
 
 @pytest.fixture
-def home(tmp_path, monkeypatch):
+def home(database, tmp_path, monkeypatch):
     folder = tmp_path / "home"
     monkeypatch.setenv("ANYTUNE_HOME", str(folder))
-    monkeypatch.delenv("ANYTUNE_LEDGER", raising=False)
-    server = os.environ.get("ANYTUNE_TEST_POSTGRES")
-    if server is None:
-        return folder
-    name = f"t{uuid.uuid4().hex}"
-    admin = create_engine(make_url(server).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    admin.dispose()
-    monkeypatch.setenv("ANYTUNE_LEDGER", make_url(server).set(database=name).render_as_string(hide_password=False))
     return folder
 
 
 @pytest.fixture
-def ledger_file(home):
-    """The file of the ledger, where it is one."""
-    if "ANYTUNE_LEDGER" in os.environ:
-        pytest.skip("the ledger is no file")
-    return home / "ledger.db"
+def kept(home):
+    """Give everything that the ledger keeps, as bytes: its file, or what PostgreSQL would dump."""
+
+    def contents(ledger):
+        if ledger.database.engine.dialect.name == "sqlite":
+            return b"".join(path.read_bytes() for path in home.glob("ledger.db*"))
+        with ledger.database.read() as connection:
+            return "".join(str(connection.execute(select(table)).all()) for table in metadata.sorted_tables).encode()
+
+    return contents
 
 
 @pytest.fixture

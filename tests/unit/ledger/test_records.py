@@ -98,12 +98,12 @@ def test_a_deployment_is_planned_with_its_end(host, clock):
     assert (row.state, row.expires_at - row.created_at) == ("planned", timedelta(seconds=60))
 
 
-def test_no_credential_of_an_endpoint_is_kept(ledger, host, ledger_file):
+def test_no_credential_of_an_endpoint_is_kept(ledger, host, kept):
     address = Address(base_url="http://127.0.0.1:1/v1", model="m", credential="canary-token-0123456789")
     row = ledger.record_deployment(host().id, RemoteDeployment(id="d", state="ready", address=address, hourly_usd=1.5))
     assert row.address == {"base_url": "http://127.0.0.1:1/v1", "model": "m"}
     assert (row.hourly_usd, row.ready_at is not None) == (1.5, True)
-    assert b"canary-token" not in (ledger_file).read_bytes()
+    assert b"canary-token" not in kept(ledger)
 
 
 def test_gone_stays_gone_and_ends_the_bill(ledger, host, clock):

@@ -77,8 +77,8 @@ def test_a_snapshot_says_the_same_status_as_its_row(ledger, claim):
     assert Snapshot.model_validate(late.snapshot).status is late.status is Status.RUNNING
 
 
-def test_a_key_that_a_provider_echoes_is_not_kept(ledger, claim, ledger_file):
+def test_a_key_that_a_provider_echoes_is_not_kept(ledger, claim, kept):
     row = claim()
     key = "sk-proj-abcdefgh12345678"
     ledger.record(row.id, Snapshot(id="r", status=Status.FAILED, error=f"bad key {key}", raw={"error": {"message": [key]}}))
-    assert key.encode() not in (ledger_file).read_bytes()
+    assert key.encode() not in kept(ledger)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from datetime import timedelta
 
 import pytest
@@ -12,11 +11,10 @@ from anytune.errors import (
     AuthError,
     FineTuningUnavailable,
     QuotaExceeded,
-    RateLimited,
     Rejected,
     SubmitInDoubt,
 )
-from anytune.ledger import sweep, transitions
+from anytune.ledger import Ledger, sweep, transitions
 from anytune.ledger.sender import sending
 from anytune.retry import Retry
 from anytune.testing import Fault, Faults, MemoryBackend
@@ -55,14 +53,14 @@ def test_submitting_again_sends_nothing(claim, memory, send):
     assert backend.calls["submit"] == 1
 
 
-def test_the_intent_is_on_disk_before_the_create(claim, memory, send, ledger_file):
+def test_the_intent_is_on_disk_before_the_create(claim, memory, send):
     seen = []
 
     class Watching(MemoryBackend):
         def submit(self, order):
-            with sqlite3.connect(ledger_file) as other:
-                seen.extend(other.execute("SELECT submit_state, fence FROM anytune_jobs WHERE id=?", (order.ref,)).fetchall())
-            other.close()
+            with Ledger.open() as other:  # connections of its own
+                row = other.job(order.ref)
+            seen.append((row.submit_state, row.fence))
             return super().submit(order)
 
     send(claim(), memory(cls=Watching))
@@ -272,23 +270,23 @@ def test_a_rejected_row_is_not_sent_until_it_is_claimed_again(claim, memory, sen
     assert backend.calls["submit"] == 1
 
 
-def test_the_text_of_a_refusal_is_kept_without_the_key_it_echoes(claim, memory, send, ledger_file, ledger):
+def test_the_text_of_a_refusal_is_kept_without_the_key_it_echoes(claim, memory, send, kept, ledger):
     key = "sk-proj-canary-abcdefgh12345678"
     backend = memory(api_key=key, faults=Faults(calls=(Fault(kind="auth"),)))
     row = claim()
     with pytest.raises(AuthError):
         send(row, backend)
     assert "[redacted]" in ledger.job(row.id).error
-    assert key.encode() not in (ledger_file).read_bytes()
+    assert key.encode() not in kept(ledger)
 
 
-def test_too_many_requests_creates_nothing_and_the_next_run_sends(claim, memory, send, ledger):
+def test_too_many_requests_creates_nothing_and_the_next_run_after_the_pause_sends(claim, memory, send, ledger, clock):
     backend = memory(settle_s=300, faults=Faults(calls=(Fault(kind="rate_limit", retry_after=7),)))
     row = claim()
-    with pytest.raises(RateLimited):
-        send(row, backend)
+    assert send(row, backend).waiting.startswith("the provider takes no more jobs now")
     assert ledger.job(row.id).submit_state == "intent"
     assert backend.calls["find"] == 1
+    clock.sleep(7.1)
     assert send(row, backend).submit_state == "submitted"
 
 

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from anytune.data import describe
 from anytune.data.formats import read
-from anytune.errors import AnytuneError, ConfigError, DataError
+from anytune.errors import AnytuneError, ConfigError, DataError, redact
 from anytune.local.child import Reporter
 from anytune_autotrain import arguments, child, defaults, environment, words
 from anytune_autotrain.adapter import adopt
@@ -266,8 +266,8 @@ def main(run_dir: Path) -> None:
     except MemoryError as error:
         reporter.fail(f"Memory ran out ({error}). Lower `per_device_train_batch_size` or `max_length`, or use LoRA.")
     except Exception as error:  # noqa: BLE001 - whatever a library raises ends the job with its reason, and the log has the rest
-        traceback.print_exc()
-        reporter.fail(f"{type(error).__name__}: {str(error)[:500]}")
+        sys.stderr.write(redact(traceback.format_exc()))
+        reporter.fail(redact(f"{type(error).__name__}: {str(error)[:500]}"))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from anytune.errors import ConfigError
+from anytune_huggingface.models.safety import PICKLES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,7 +98,7 @@ def translate(folder: Path, into: Path, *, verify: Callable[[Path], None]) -> Pa
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(mode=0o700, parents=True)
     for path in sorted(folder.iterdir()):
-        if path.is_file() and path.name not in _LEFT_OUT | {"config.json", "tokenizer_config.json"}:
+        if path.is_file() and path.suffix not in PICKLES and path.name not in _LEFT_OUT | {"config.json", "tokenizer_config.json"}:
             _link(path, scratch / path.name)
     _write(scratch / "config.json", _config(config))
     _write(scratch / "tokenizer_config.json", _tokenizer(folder, tokenizer))
@@ -163,8 +164,11 @@ def _link(path: Path, at: Path) -> None:
     source = path.resolve()  # a Hub snapshot is made of links already
     try:
         os.link(source, at)
-    except OSError:
-        at.symlink_to(source)
+    except OSError:  # another disk: only weights are worth a link, and `verify` takes links of weights only
+        if at.suffix == ".safetensors":
+            at.symlink_to(source)
+        else:
+            shutil.copyfile(source, at)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import os
 import shutil
 from typing import TYPE_CHECKING, Any
 
+from anytune_huggingface.models.safety import PICKLES
 from anytune_huggingface.text.render import Renderer
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def dressed(base: Path, tokenizer: Any, into: Path) -> Path:
     into.mkdir(mode=0o700, parents=True)
     tokenizer.save_pretrained(into)
     for path in sorted(base.iterdir()):
-        if path.is_file() and not (into / path.name).exists() and path.suffix != ".jinja":
+        if path.is_file() and not (into / path.name).exists() and path.suffix not in {".jinja", *PICKLES}:
             _link(path.resolve(), into / path.name)
     return into
 
@@ -83,5 +84,8 @@ def dressed(base: Path, tokenizer: Any, into: Path) -> Path:
 def _link(path: Path, at: Path) -> None:
     try:
         os.link(path, at)
-    except OSError:
-        at.symlink_to(path)
+    except OSError:  # another disk: only weights are worth a link, and `verify` takes links of weights only
+        if at.suffix == ".safetensors":
+            at.symlink_to(path)
+        else:
+            shutil.copyfile(path, at)

@@ -38,14 +38,18 @@ class Arm:
         identity: Gives tokens for it.
         target: Which resource.
         timeout_s: Seconds for one answer.
+        transport: What carries the requests; None: the client's own.
     """
 
-    def __init__(self, url: str, identity: Identity, target: Target, *, timeout_s: float) -> None:
+    def __init__(
+        self, url: str, identity: Identity, target: Target, *, timeout_s: float, transport: httpx2.BaseTransport | None = None
+    ) -> None:
         """Keep what to ask and as whom; nothing is opened yet."""
         self._url = url
         self._identity = identity
         self._target = target
         self._timeout_s = timeout_s
+        self._transport = transport
         self._client: httpx2.Client | None = None
         self._operations: dict[str, str] = {}
 
@@ -154,7 +158,7 @@ class Arm:
         if self._client is None:
             import httpx2  # noqa: PLC0415 - as above
 
-            self._client = httpx2.Client(timeout=self._timeout_s)
+            self._client = httpx2.Client(timeout=self._timeout_s, transport=self._transport)
         return self._client
 
 

@@ -31,8 +31,11 @@ if TYPE_CHECKING:
 __all__ = ["AzureBackend"]
 
 _ABILITIES: frozenset[Ability] = frozenset(
-    {"upload", "events", "metrics", "checkpoints", "pause", "resume", "delete_model", "deploy", "continue", "list_jobs", "list_deployments"}
-)
+    {
+        "upload", "events", "metrics", "checkpoints", "pause", "resume", "delete_model", "deploy", "continue", "list_jobs",
+        "list_deployments", "poll_many",
+    }
+)  # fmt: skip
 
 
 class AzureBackend(WireBackend):
@@ -189,7 +192,13 @@ class AzureBackend(WireBackend):
         """
         if self._hosts is None:
             target = self.settings.whole_target()
-            self._arm = Arm(self.settings.arm_url, self.settings.arm, target, timeout_s=self.connection.timeout_s)
+            self._arm = Arm(
+                self.settings.arm_url,
+                self.settings.arm,
+                target,
+                timeout_s=self.connection.timeout_s,
+                transport=self.connection.transport,
+            )
             self._hosts = Hosts(
                 self._arm,
                 address=self._deployed,

@@ -63,6 +63,7 @@ _SHORT_SKU, _SHORT_S = "developertier", 86_400.0
 """Microsoft deletes deployments of the Developer tier after 24 hours (cost management of fine-tuning, read 2026-11-22)."""
 
 _OPTIONS = ("sku", "capacity", "source", "version", "format")
+_REF, _LEDGER = "anytune_ref", "anytune_ledger"
 _TAIL = 12
 _NAME = 43
 _ULID = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}")
@@ -111,7 +112,9 @@ class Chosen(NamedTuple):
         model = {"format": self.format, "name": order.model.id, "version": self.version}
         if self.source is not None:
             model["source"] = self.source
-        tags = {"anytune_ref": order.ref, "anytune_name": order.name[:256], "anytune_ttl_s": f"{order.ttl_s:g}"}
+        tags = {_REF: order.ref, "anytune_name": order.name[:256], "anytune_ttl_s": f"{order.ttl_s:g}"}
+        if order.ledger:
+            tags[_LEDGER] = order.ledger
         return {"sku": {"name": self.sku, "capacity": self.capacity}, "properties": {"model": model}, "tags": tags}
 
 
@@ -284,6 +287,7 @@ def _remote(record: dict[str, Any]) -> RemoteDeployment:
         state=state_of(str(_properties(record).get("provisioningState") or "")),
         hourly_usd=price.hourly_usd if price else None,
         ref=_ref(record),
+        ledger=_tag(record, _LEDGER),
         model=_model(record),
         raw=record,
     )
@@ -309,8 +313,12 @@ def _model(record: dict[str, Any]) -> str | None:
 
 
 def _ref(record: dict[str, Any]) -> str | None:
-    ref = (record.get("tags") or {}).get("anytune_ref")
-    return None if ref is None else str(ref)
+    return _tag(record, _REF)
+
+
+def _tag(record: dict[str, Any], key: str) -> str | None:
+    found = (record.get("tags") or {}).get(key)
+    return None if found is None else str(found)
 
 
 def _is_ours(record: dict[str, Any]) -> bool:

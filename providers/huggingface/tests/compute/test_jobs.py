@@ -57,6 +57,11 @@ class TestAFinishedJob:
         assert made[0].labels["anytune_ledger"] == "L1"
         assert made[0].spec["timeoutSeconds"] == 300
 
+    def test_is_listed_with_its_ledger_and_name(self, finished):
+        compute, ordered, job, _ = finished
+        listed = {each.id: each for each in compute.list_jobs(100)}
+        assert (listed[job.id].ledger, listed[job.id].name, listed[job.id].ref) == ("L1", ordered.name, ordered.ref)
+
     def test_costs_its_seconds(self, finished):
         last = finished[3]
         assert last.cost_usd == pytest.approx(last.minutes / 60 * 0.01, rel=0.05, abs=1e-5)

@@ -63,8 +63,23 @@ def test_of_two_jobs_of_one_order_the_extra_is_ended_alone(hub, jobs, order, pro
     jobs.cancel(extra.id)
     assert hub.jobs[extra.id].stage == "CANCELED"
     held = jobs.poll(adopted.id).step
-    watch(lambda: jobs.poll(adopted.id).step, lambda step: step > held + 10)
+    watch(lambda: jobs.poll(adopted.id).step, lambda step: (step or 0) > held + 10)
     assert jobs.poll(adopted.id).status is Status.RUNNING
+    jobs.cancel(adopted.id)
+    assert jobs.poll(adopted.id).status is Status.CANCELLED
+
+
+def test_a_paused_job_outlives_the_end_of_the_extra_that_runs_beside_it(hub, jobs, order, program, watch):
+    ordered = order(jobs, name="outlives", max_steps=500)
+    adopted = jobs.submit(ordered, program(**SLOWLY), {})
+    watch(lambda: jobs.checkpoints(adopted.id), bool)
+    hub.crash(adopted.id)
+    watch(lambda: jobs.poll(adopted.id).status, lambda status: status is Status.PAUSED)
+    extra = jobs.submit(ordered, program(**SLOWLY), {})
+    watch(lambda: jobs.poll(extra.id).status, lambda status: status is Status.RUNNING)
+    jobs.cancel(extra.id)
+    assert hub.jobs[extra.id].stage == "CANCELED"
+    assert jobs.poll(adopted.id).status is Status.PAUSED
     jobs.cancel(adopted.id)
     assert jobs.poll(adopted.id).status is Status.CANCELLED
 

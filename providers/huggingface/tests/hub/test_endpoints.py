@@ -8,6 +8,8 @@ import pytest
 
 from anytune.backend import DeployOrder
 from anytune.errors import AuthError, ConfigError, NotFound, QuotaExceeded, RateLimited, Rejected, Transient, Unreachable, Unsupported
+from anytune.infer import Endpoint
+from anytune.retry import Retry
 from anytune.testing.simulators.faults import WireFault
 from anytune.values import ModelRef
 from anytune_huggingface.hub.client import Hub
@@ -124,6 +126,11 @@ def test_the_ref_is_found_again_by_the_tag_alone(sim, endpoints, order):
     assert [each.ref for each in endpoints.list()] == [REF]
 
 
+def test_an_endpoint_says_which_ledger_made_it(endpoints, order):
+    endpoints.deploy(order().model_copy(update={"ledger": "9B1DEB4D-3b7d"}))
+    assert [each.ledger for each in endpoints.list()] == ["9b1deb4d-3b7d"]
+
+
 def test_an_endpoint_is_not_public_and_serves_a_pinned_commit(sim, endpoints, order):
     endpoints.deploy(order())
     body = body_of(sim)
@@ -184,7 +191,7 @@ def test_settings_fill_in_what_an_order_leaves_out(sim, hub, order):
         ({"type": "secret"}, "`type`"),
         ({"engine": "custom"}, "needs an `image`"),
         ({"min_replica": 2}, "larger than"),
-        ({"scale_to_zero_minutes": 5}, "`min_replica` 0"),
+        ({"min_replica": 1, "scale_to_zero_minutes": 5}, "`min_replica` 0"),
         ({"instance_type": "nvidia-l44"}, "aws-us-east-1-nvidia-l4-x1"),
         ({"flavor": "aws-us-east-1-nvidia-l4-x2"}, "aws-us-east-1-nvidia-l4-x"),
         ({"accelerator": "cpu"}, "accelerator `cpu`"),
@@ -239,7 +246,7 @@ def test_a_state_that_is_not_known_is_unknown(sim, endpoints, order):
 
 @pytest.mark.parametrize(
     ("word", "state", "usd"),
-    [("paused", "failed", 0.0), ("scaledToZero", "starting", 0.0), ("updateFailed", "failed", 0.8), ("failed", "failed", 0.8)],
+    [("paused", "failed", 0.0), ("updateFailed", "failed", 0.8), ("failed", "failed", 0.8)],
 )
 def test_what_does_not_run_is_not_ready(sim, endpoints, order, word, state, usd):
     endpoints.deploy(order())
@@ -380,3 +387,31 @@ def test_settings_are_checked_when_they_are_given(hub):
     with pytest.raises(ConfigError, match="`region`"):
         Endpoints(hub, {"regoin": "x"})
     assert EndpointSettings.of({}).type == "authenticated"
+
+
+def test_an_endpoint_sleeps_by_itself_unless_machines_shall_always_run(sim, endpoints, order):
+    """Nobody has to be alive for the bill to end: fifteen minutes after the last question the service stops the machine."""
+    endpoints.deploy(order())
+    assert body_of(sim)["compute"]["scaling"] == {"minReplica": 0, "maxReplica": 1, "scaleToZeroTimeout": 15}
+    assert EndpointSettings(scale_to_zero_minutes=60).sleeps_after_minutes == 60
+    assert EndpointSettings(min_replica=1).sleeps_after_minutes is None
+
+
+def test_a_sleeping_endpoint_costs_nothing_and_is_not_woken_by_looking(sim, hub, endpoints, order):
+    endpoints.deploy(order())
+    settled(endpoints, named(REF))
+    hub.api.scale_to_zero_inference_endpoint(named(REF), namespace="ada", token=sim.token)
+    for looking in (endpoints, Endpoints(Hub(token=sim.token, endpoint=sim.url))):
+        seen = looking.poll(named(REF))
+        assert (seen.state, seen.hourly_usd, seen.address.model) == ("ready", 0.0, "ada/tuned")
+        assert "the next question wakes it" in seen.error
+    assert sim.endpoints["ada", named(REF)].state == "scaledToZero"
+
+
+def test_the_next_question_wakes_a_sleeping_endpoint_and_waits_for_its_answer(sim, hub, endpoints, order):
+    endpoints.deploy(order())
+    settled(endpoints, named(REF))
+    hub.api.scale_to_zero_inference_endpoint(named(REF), namespace="ada", token=sim.token)
+    with Endpoint(endpoints.poll(named(REF)).address, retry=Retry(sleep=lambda _: None)) as asked:
+        assert "2 cups of basil" in asked.chat("2 cups of basil")
+    assert endpoints.poll(named(REF)).hourly_usd == 0.8

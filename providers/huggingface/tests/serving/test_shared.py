@@ -157,7 +157,7 @@ def test_a_model_without_an_adapter_cannot_share(tiny_model):
 
 def test_an_adapter_of_another_kind_cannot_share(adapter, tiny_model):
     with pytest.raises(ConfigError, match="no LoRA adapter"):
-        serve.settings(order_of({"ft:a": adapter("first", kind="PROMPT_TUNING")}, tiny_model))
+        serve.settings(order_of({"ft:a": adapter("first", kind="IA3")}, tiny_model))
 
 
 def test_an_adapter_with_pickled_weights_is_refused(adapter, tiny_model):

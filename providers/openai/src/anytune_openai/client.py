@@ -15,6 +15,7 @@ from anytune.errors import ConfigError, hide
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    import httpx2
     from openai import OpenAI
 
 __all__ = ["BASE_URL", "LONG_TIMEOUT_S", "TIMEOUT_S", "Connection", "address", "connection", "host_of", "open_client", "seconds"]
@@ -43,6 +44,7 @@ class Connection:
         project: OpenAI's project, where the key has several.
         timeout_s: Seconds that an ordinary call may take.
         headers: Further headers of each request.
+        transport: What carries the requests; None: the client's own.
     """
 
     base_url: str
@@ -51,6 +53,7 @@ class Connection:
     project: str | None = None
     timeout_s: float = TIMEOUT_S
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    transport: httpx2.BaseTransport | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         """Keep the key out of every text: hosts repeat it in their errors."""
@@ -162,6 +165,7 @@ def open_client(where: Connection) -> OpenAI:
         headers["OpenAI-Organization"] = omit
     if where.project is None:
         headers["OpenAI-Project"] = omit
+    carried: dict[str, Any] = {} if where.transport is None else {"transport": where.transport}
     return OpenAI(
         base_url=where.base_url,
         api_key=key.get_secret_value() if isinstance(key, SecretStr) else key,
@@ -169,7 +173,7 @@ def open_client(where: Connection) -> OpenAI:
         project=where.project,
         timeout=where.timeout_s,
         max_retries=0,
-        http_client=Straight(base_url=where.base_url, timeout=where.timeout_s),
+        http_client=Straight(base_url=where.base_url, timeout=where.timeout_s, **carried),
         default_headers=headers,  # type: ignore[arg-type]  # `omit` takes a header away, which the annotation leaves out
     )
 

@@ -49,7 +49,7 @@ _LIMITS: Mapping[str, str] = {
     "daily_rate_limit_exceeded": f"The account has used up its jobs for today: {_AGAIN} tomorrow, or ask the host for a higher limit.",
     "active_limit_exceeded": f"Too many of the account's jobs are active: wait until one has ended (`anytune jobs list`), then {_AGAIN}.",
 }
-"""Limits on jobs. They are answered as 429 and are gone by waiting for hours or for other jobs, not for seconds."""
+"""Limits on jobs. They are answered as 429 and are gone by waiting for hours or for other jobs: core lets the job wait in the ledger."""
 
 _LIMIT_WORDS: tuple[tuple[str, str], ...] = (
     ("requests per day", "daily_rate_limit_exceeded"),
@@ -214,7 +214,7 @@ def _too_many(error: openai.APIStatusError, what: Said, text: str, dialect: Dial
     words = what.words | {code for needle, code in _LIMIT_WORDS if "fine-tun" in message and needle in message}
     limited = next((_LIMITS[word] for word in words if word in _LIMITS), None)
     if limited is not None:
-        return QuotaExceeded(text, fix=limited, raw=error.body)
+        return RateLimited(text, retry_after=retry_after(error.response.headers), fix=limited, raw=error.body)
     if what.words & dialect.quota_codes or any("billing" in word for word in what.words):
         return QuotaExceeded(text, fix=_fix(what, dialect) or _BILLING, raw=error.body)
     wait_s = retry_after(error.response.headers)

@@ -14,10 +14,13 @@ if TYPE_CHECKING:
     from anytune.backend import Order
     from anytune_openai.dialect import Dialect
 
-__all__ = ["LEDGER", "REF", "SPEC", "TAIL", "integrations", "parameters", "suffix", "tail"]
+__all__ = ["LEDGER", "NAME", "REF", "SPEC", "TAIL", "integrations", "parameters", "suffix", "tail"]
 
-REF, SPEC, LEDGER = "anytune_ref", "anytune_spec", "anytune_ledger"
-"""The keys of the tag in a job's metadata. Values may have 512 characters (OpenAI's API reference, read 2026-11-22)."""
+REF, SPEC, LEDGER, NAME = "anytune_ref", "anytune_spec", "anytune_ledger", "anytune_name"
+"""The keys of the tag in a job's metadata."""
+
+_VALUE = 512
+"""Characters that a value of the metadata may have (OpenAI's API reference, read 2026-11-22)."""
 
 TAIL = 12
 """Characters of the ref that a suffix carries: 60 random bits of the ULID."""
@@ -48,7 +51,7 @@ def parameters(
         "model": order.model,
         "training_file": train.id,
         "method": _method(order),
-        "metadata": {REF: order.ref, SPEC: order.spec_hash, LEDGER: order.ledger},
+        "metadata": {REF: order.ref, SPEC: order.spec_hash, LEDGER: order.ledger, NAME: order.name[:_VALUE]},
     }
     if "validation" in order.files:
         found["validation_file"] = order.files["validation"].id

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from anytune.errors import MalformedReply
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
-__all__ = ["PAGE", "Listing", "confirmed", "listing"]
+__all__ = ["PAGE", "Listing", "confirmed", "listing", "picked"]
 
 PAGE = 100
 """Records asked for at a time: the most that OpenAI's API reference allows for jobs (read 2026-11-22)."""
@@ -94,6 +94,35 @@ def confirmed(fetch: Callable[[str | None], dict[str, Any]], *, until: Callable[
     same = known == [one["id"] for one in second.items]
     new = [one for one in second.items if one["id"] not in set(known)]
     return Listing([*first.items, *new], first.complete and second.complete and same, first.pages + second.pages)
+
+
+def picked(fetch: Callable[[str | None], dict[str, Any]], wanted: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Read pages until each wanted record was seen, and give those that were, by their ids.
+
+    The reading ends early once as many pages showed nothing that was wanted as records are still missing: each of these costs one request
+    when it is asked for alone, so that an old job behind thousands of younger ones never costs more than twice that.
+
+    Args:
+        fetch: As for `listing`.
+        wanted: Ids; one that is not in the answer was not seen, which says nothing of it.
+
+    Raises:
+        MalformedReply: A page holds no list of records with ids.
+    """
+    missing = set(wanted)
+    found: dict[str, dict[str, Any]] = {}
+    after: str | None = None
+    fruitless = 0
+    while missing and fruitless < len(missing):
+        records = _records(fetch(after))
+        new = {one["id"]: one for one in records if one["id"] in missing}
+        found |= new
+        missing -= set(new)
+        fruitless += not new
+        if not records or records[-1]["id"] == after:
+            break
+        after = str(records[-1]["id"])
+    return found
 
 
 def _records(page: dict[str, Any]) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from anytune.backend import RemoteJob
 from anytune.values import Checkpoint, DataStats, Event, ModelRef, Snapshot, Status, now
 from anytune_openai.dialect import status_of
 from anytune_openai.errors import hint
-from anytune_openai.orders import REF, SPEC
+from anytune_openai.orders import LEDGER, NAME, REF, SPEC
 from anytune_openai.replies import cleaned, moment
 from anytune_openai.results import measured
 from anytune_openai.settings import HYPERPARAMETERS, METHODS
@@ -60,6 +60,8 @@ def job(raw: Mapping[str, Any], dialect: Dialect, *, ref: str | None = None) -> 
     return RemoteJob(
         id=str(raw["id"]),
         ref=_text(tags.get(REF)) or ref,
+        ledger=_text(tags.get(LEDGER)),
+        name=_text(tags.get(NAME)),
         spec_hash=_text(tags.get(SPEC)),
         status=status_of(raw.get("status"), dialect),
         created_at=moment(raw.get("created_at")),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from anytune.backend import Backend
 from anytune.errors import FineTuningUnavailable, MalformedReply
+from anytune.values import now
 from anytune_openai import files, find, pages, reading, results
 from anytune_openai.client import LONG_TIMEOUT_S, open_client, seconds
 from anytune_openai.errors import translate
@@ -17,7 +18,7 @@ from anytune_openai.orders import parameters
 from anytune_openai.replies import record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from openai import OpenAI
 
@@ -63,6 +64,8 @@ class WireBackend(Backend):
         self._client: OpenAI | None = None
         self._lock = threading.Lock()
         self._sent: dict[str, Any] = {}
+        self._read: dict[str, tuple[dict[str, Any], Snapshot]] = {}
+        """What the last look at many saw: a record that is the same is not read anew."""
 
     @property
     def client(self) -> OpenAI:
@@ -107,7 +110,20 @@ class WireBackend(Backend):
 
     def poll(self, job_id: str) -> Snapshot:
         """Look at a job once."""
-        return reading.snapshot(self._job(job_id), self.dialect, catalogued=self.catalog)
+        return self._snapshot(self._job(job_id))
+
+    def poll_many(self, job_ids: Sequence[str]) -> dict[str, Snapshot]:
+        """Look at many jobs in the account's listing: a page holds the whole records of a hundred."""
+        from openai import omit  # noqa: PLC0415 - loaded with the client
+
+        found = pages.picked(lambda after: record(self._jobs.list(after=after or omit, limit=pages.PAGE)), job_ids)
+        before, self._read = self._read, {}
+        for job_id, one in found.items():
+            known = before.get(job_id)
+            same = known is not None and known[0] == one and not one.get("estimated_finish")  # which is told in seconds from now
+            seen = known[1].model_copy(update={"observed_at": now()}) if known and same else self._snapshot(one)
+            self._read[job_id] = one, seen
+        return {job_id: seen for job_id, (_, seen) in self._read.items()}
 
     def cancel(self, job_id: str) -> None:
         """Ask for the end; a job that has ended stays as it is."""
@@ -172,6 +188,9 @@ class WireBackend(Backend):
         if client is not None:
             files.abandon(client, self._sent)
             client.close()
+
+    def _snapshot(self, job: dict[str, Any]) -> Snapshot:
+        return reading.snapshot(job, self.dialect, catalogued=self.catalog)
 
     @property
     def _jobs(self) -> Any:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from anytune.data import describe
 from anytune.data.formats import read
-from anytune.errors import AnytuneError, ConfigError, DataError
+from anytune.errors import AnytuneError, ConfigError, DataError, redact
 from anytune.local.child import Reporter
 from anytune_huggingface import checkpoints
 from anytune_huggingface.models import folders
@@ -206,11 +206,11 @@ def main(run_dir: Path) -> None:
     except MemoryError as error:
         reporter.fail(f"Memory ran out ({error}). Lower `per_device_train_batch_size` or `max_length`, or use LoRA.")
     except Exception as error:  # noqa: BLE001 - whatever a library raises ends the job with its reason, and the log has the rest
-        traceback.print_exc()
+        sys.stderr.write(redact(traceback.format_exc()))
         if "out of memory" in str(error).lower():
             reporter.fail("The GPU's memory ran out. Lower `per_device_train_batch_size` or `max_length`, or use QLoRA.")
         else:
-            reporter.fail(f"{type(error).__name__}: {str(error)[:500]}")
+            reporter.fail(redact(f"{type(error).__name__}: {str(error)[:500]}"))
 
 
 if __name__ == "__main__":

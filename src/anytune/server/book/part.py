@@ -6,8 +6,9 @@ import secrets
 import string
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
+from anytune.ledger.engine import alone
 from anytune.values import Value
 
 if TYPE_CHECKING:
@@ -39,9 +40,8 @@ def new_id(kind: str) -> str:
 
 
 def one_at_a_time(connection: Connection, owner: str) -> None:
-    """Let an owner's additions come in one after the other, so that limits hold; SQLite's writers do so anyway."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"anytune:{owner}", 0))))
+    """Let an owner's additions come in one after the other, so that limits hold."""
+    alone(connection, owner)
 
 
 def of_owner(table: Table, owner: str | None) -> Select[Any]:

@@ -87,6 +87,11 @@ class Held:
         """URL up to and including `/v1`."""
         return self._address.base_url
 
+    @property
+    def own(self) -> bool:
+        """Whether it is this machine's: its key stays the same, and is given out while its gate lives."""
+        return self._address.token is not None and self._address.credential is not None
+
     async def headers(self) -> dict[str, str]:
         """Give the headers of a question: the engine's own, and the key that is good now."""
         address = self._address

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import orjson
 from starlette.responses import Response
 
-from anytune.errors import redact
+from anytune.errors import Unreachable, redact
 from anytune.local.bodies import BadBody, vetted
 from anytune.server.engines import words
 from anytune.server.engines.wire import Lost, Slow
@@ -79,7 +79,12 @@ class Answer(Response):
 
     async def _sent(self, held: Held, body: dict[str, Any]) -> Reply | None:
         """Send the question; None where nothing came back."""
-        headers = await held.headers()
+        try:
+            headers = await held.headers()
+        except Unreachable:
+            if held.own:
+                return None  # its gate is gone, and the key is not shown to whoever has the port now
+            raise
         content = orjson.dumps(body | {"model": held.model})
         try:
             return await self.house.pool.wire.post(held.base_url + self.path, headers, content)

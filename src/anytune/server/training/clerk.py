@@ -128,6 +128,8 @@ class Clerk:
         trainer = self.context.backend(self.errand.backend)
         known = self.context.ledger.latest(backend=trainer.name, account=trainer.account, name=spec.job_name)
         if order.wish == "cancel" and (known is None or known.submit_state in {"intent", "rejected"}):
+            if known is not None:
+                self.context.ledger.request_cancel(known.id)
             cancelled(self.book, self.errand.hooks, order)
             return
         if known is None or not (order.wish == "cancel" or known.submit_state == "submitted"):
@@ -137,6 +139,8 @@ class Clerk:
                 known = self.context.ledger.latest(backend=trainer.name, account=trainer.account, name=spec.job_name)
                 if known is None or known.submit_state == "rejected":
                     raise
+        if known.submit_state == "intent" and known.waiting:
+            self._tell_again(order, known.waiting)
         self.book.jobs.move(order.id, "submitted", ledger_id=known.id, resolved=known.resolved)
 
     def _tell(self, order: JobRow, found: Preflight) -> None:
@@ -167,8 +171,11 @@ class Clerk:
         """Say once why nothing happens; a ledger that is away cannot even be told that."""
         sys.stderr.write(f"{type(error).__name__}: {error}\n")
         with contextlib.suppress(LedgerError):
-            said = f"The backend {self.errand.backend} does not take the job now, and is asked again: {self._public(error.message)}"
-            self.book.events.add(order.id, said, level="warn", origin=f"again:{self.errand.phase}")
+            self._tell_again(order, error.message)
+
+    def _tell_again(self, order: JobRow, why: str) -> None:
+        said = f"The backend {self.errand.backend} does not take the job now, and is asked again: {self._public(why)}"
+        self.book.events.add(order.id, said, level="warn", origin=f"again:{self.errand.phase}")
 
     def _public(self, text: str) -> str:
         """Name files as the client knows them, not as they lie here."""

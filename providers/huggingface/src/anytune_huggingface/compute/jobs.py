@@ -92,6 +92,8 @@ class JobsCompute(CloudCompute):
         return RemoteJob(
             id=info.id,
             ref=order.ref,
+            ledger=order.ledger,
+            name=order.name,
             spec_hash=order.spec_hash,
             status=Status.QUEUED,
             created_at=info.created_at,
@@ -116,6 +118,8 @@ class JobsCompute(CloudCompute):
         return RemoteJob(
             id=first.id,
             ref=(first.labels or {}).get(parts.REF),
+            ledger=parts.ledger(first),
+            name=parts.name(first),
             spec_hash=parts.spec_hash(first),
             status=self._status(mine, record)[0],
             created_at=first.created_at,
@@ -226,7 +230,7 @@ class JobsCompute(CloudCompute):
         record = self._record(mine[0])
         if not any(map(_live, mine)) and self._status(mine, record)[0].terminal:
             return
-        if record is not None and self._twins(mine[0]):
+        if record is not None and self._shared(mine, record):
             record = None
         if record is not None:
             record.ask("cancel")  # first: a part that is about to order the next one sees it, and so does that one
@@ -236,14 +240,21 @@ class JobsCompute(CloudCompute):
         if record is not None:
             record.put_state(State.cancelled(_readable(record), part=parts.number(mine[-1])))
 
-    def _twins(self, first: JobInfo) -> bool:
-        """Tell whether another Job of the same order runs: a late create, which core has cancelled once it sees the two."""
+    def _shared(self, mine: list[JobInfo], record: Record) -> bool:
+        """Tell whether the record is another Job's too, which has not ended: of two after a late create, core has one cancelled.
+
+        The other one runs, or is paused while this one runs: then this is the one too many, and the record must stay as it is, for the
+        other one to go on from. Of two that are both paused the record says nothing of whose it is, and either ends it.
+        """
+        first = mine[0]
         ref = (first.labels or {}).get(parts.REF)
         if ref is None:
             return False
         listed = parts.labelled(self.hub, ref)
-        others = [info for info in listed if parts.number(info) == 1 and info.id != first.id]
-        return any(_live(info) for other in others for info in parts.of(other, listed))
+        others = [parts.of(info, listed) for info in listed if parts.number(info) == 1 and info.id != first.id]
+        if any(_live(info) for other in others for info in other):
+            return True
+        return any(map(_live, mine)) and any(not self._status(other, record)[0].terminal for other in others)
 
     def _end(self, info: JobInfo) -> None:
         try:

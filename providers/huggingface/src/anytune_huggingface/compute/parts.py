@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from anytune_huggingface.compute.told import CloudOrder, Told
     from anytune_huggingface.hub.client import Hub
 
-__all__ = ["ENDED", "REF", "labelled", "number", "of", "record_of", "spec_hash", "stage", "start", "start_next"]
+__all__ = ["ENDED", "REF", "labelled", "ledger", "name", "number", "of", "record_of", "spec_hash", "stage", "start", "start_next"]
 
 REF, _PART, _LEDGER, _NAME, _RECORD, _SPEC, _FIRST = (
     "anytune_ref",
@@ -86,6 +86,16 @@ def spec_hash(info: JobInfo) -> str | None:
     """Give the hash of the spec, as far as the label holds it."""
     word = (info.labels or {}).get(_SPEC)
     return word.replace("-", ":", 1) if word else None
+
+
+def ledger(info: JobInfo) -> str | None:
+    """Give the ledger that ordered a Job; None where it does not say."""
+    return (info.labels or {}).get(_LEDGER) or None
+
+
+def name(info: JobInfo) -> str | None:
+    """Give the job's name, as far as the label holds it; None where it does not say."""
+    return (info.labels or {}).get(_NAME) or None
 
 
 def start(hub: Hub, order: CloudOrder, told: Told) -> JobInfo:

@@ -106,6 +106,8 @@ class SpaceCompute(CloudCompute):
         return RemoteJob(
             id=_id(record),
             ref=order.ref,
+            ledger=order.ledger,
+            name=order.name,
             spec_hash=order.spec_hash,
             status=Status.QUEUED,
             base_model=told.model,

@@ -37,9 +37,10 @@ class EndpointSettings(Value):
         instance_type: `nvidia-l4`.
         instance_size: `x1`.
         flavor: The five above in one word, such as `aws-us-east-1-nvidia-l4-x1`; it goes before them.
-        min_replica: Machines that always run; 0 lets it sleep.
+        min_replica: Machines that always run; 0 lets it sleep, which ends the bill where nobody is left to end the endpoint.
         max_replica: Machines that may run at once: what it costs at most.
-        scale_to_zero_minutes: Minutes without a request after which it sleeps and costs nothing; needs `min_replica` 0.
+        scale_to_zero_minutes: Minutes without a request after which it sleeps and costs nothing; needs `min_replica` 0. The service's own
+            value is an hour (its guide to autoscaling, read 2026-11-23); waking takes some minutes either way.
         type: `authenticated`: for whoever shows a token of the Hub; `private`: through AWS PrivateLink alone; `public`: for everybody.
         allow_public: Has to be said beside `type="public"`: anybody may then use it at your cost.
         revision: Branch, tag or commit of the model; None takes what the model's name says, else its newest commit.
@@ -57,9 +58,9 @@ class EndpointSettings(Value):
     instance_type: str = "nvidia-l4"
     instance_size: str = "x1"
     flavor: str | None = None
-    min_replica: int = Field(default=1, ge=0)
+    min_replica: int = Field(default=0, ge=0)
     max_replica: int = Field(default=1, ge=1)
-    scale_to_zero_minutes: int | None = Field(default=None, ge=1)
+    scale_to_zero_minutes: int = Field(default=15, ge=1)
     type: Literal["authenticated", "private", "public"] = "authenticated"
     allow_public: bool = False
     revision: str | None = None
@@ -70,7 +71,7 @@ class EndpointSettings(Value):
             raise ValueError("a public endpoint answers anybody at your cost; say `allow_public=True` beside it if that is meant")
         if self.min_replica > self.max_replica:
             raise ValueError("`min_replica` is larger than `max_replica`")
-        if self.scale_to_zero_minutes is not None and self.min_replica > 0:
+        if "scale_to_zero_minutes" in self.model_fields_set and self.min_replica > 0:
             raise ValueError("`scale_to_zero_minutes` needs `min_replica` 0")
         if self.engine == "custom" and not self.image:
             raise ValueError("the engine `custom` needs an `image`")
@@ -99,6 +100,11 @@ class EndpointSettings(Value):
             where = f"`{'.'.join(map(str, first['loc']))}`: " if first["loc"] else ""
             said = first["msg"].removeprefix("Value error, ")
             raise ConfigError(f"An option of the endpoint is wrong: {where}{said}.", fix="Correct it.") from None
+
+    @property
+    def sleeps_after_minutes(self) -> int | None:
+        """Minutes without a request after which it sleeps; None: never."""
+        return None if self.min_replica else self.scale_to_zero_minutes
 
     @property
     def custom_image(self) -> dict[str, Any] | None:

@@ -39,7 +39,7 @@ STATES: dict[str, State] = {
     "running": "ready",  # once it answers
     "paused": "failed",  # nobody waits for it: only `resume` brings it back
     "failed": "failed",
-    "scaledToZero": "starting",  # a request, or `resume`, wakes it
+    "scaledToZero": "ready",  # the next request wakes it and waits; `starting` where its address is not known
 }
 """Every state of the library's `InferenceEndpointStatus` (huggingface_hub 2.4.0, 2026-11-23)."""
 
@@ -48,17 +48,21 @@ _ASLEEP = frozenset({"paused", "scaledToZero"})
 
 _SAID = {
     "paused": "It is paused and costs nothing; resume it, or stop it for good.",
-    "scaledToZero": "It sleeps and costs nothing; a request wakes it within minutes.",
+    "scaledToZero": "It sleeps and costs nothing; the next question wakes it and waits some minutes.",
     "updateFailed": "Its last change failed; an older engine may still run and cost.",
 }
 
 _PREFIX = "anytune-"
-_TAG = "anytune-ref-"
+_TAG, _OF_LEDGER = "anytune-ref-", "anytune-ledger-"
 _VARIABLE = "ANYTUNE_REF"
 _TAIL = 10
 _ULID = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}")
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
 _PROBE_S = 20.0
+_HOLD, _HOLD_S = "X-Scale-Up-Timeout", 600
+"""Has the service's proxy keep a request for so many seconds until a machine is ready, where it would answer 503 (its guide to autoscaling,
+read 2026-11-23). As long as a question to a model may take."""
+
 _OK = 200
 
 
@@ -207,13 +211,13 @@ class Endpoints:
                     instance_size=machine.instance_size,
                     min_replica=chosen.min_replica,
                     max_replica=chosen.max_replica,
-                    scale_to_zero_timeout=chosen.scale_to_zero_minutes,
+                    scale_to_zero_timeout=chosen.sleeps_after_minutes,
                     custom_image=chosen.custom_image,
                     container_args=list(chosen.args) or None,
                     env={**chosen.env, _VARIABLE: order.ref},
                     secrets={"HF_TOKEN": self._hub.bearer} if closed else None,
                     type=chosen.type,
-                    tags=["anytune", f"{_TAG}{order.ref.lower()}"],
+                    tags=["anytune", f"{_TAG}{order.ref.lower()}", *([f"{_OF_LEDGER}{order.ledger.lower()}"] if order.ledger else [])],
                     namespace=self._hub.namespace,
                     token=self._hub.bearer,
                 )
@@ -250,12 +254,13 @@ class Endpoints:
             hourly_usd=self._hourly(found, word, status),
             error=" ".join(part for part in (_SAID.get(word, ""), told if state == "failed" else "") if part),
             ref=_ref(found),
+            ledger=_tagged(found, _OF_LEDGER),
             model=f"{found.repository}@{found.revision}" if found.revision else str(found.repository),
             raw={"state": word, "message": told, "url": found.url, "type": str(found.type)},
         )
         if state != "ready" or not probe:
             return seen
-        address, why = self._address(found)
+        address, why = self._address(found) if word not in _ASLEEP else (self._sleeper(found), seen.error)
         return seen.model_copy(update={"address": address} if address else {"state": "starting", "error": why})
 
     def _hourly(self, found: Any, word: str, status: Mapping[str, Any]) -> float | None:
@@ -283,8 +288,17 @@ class Endpoints:
             if model is None:
                 return None, why
             self._answered[name] = stamp, model
-        model = self._answered[name][1]
-        return Address(base_url=f"{str(found.url).rstrip('/')}/v1", model=model, credential=SecretStr(self._hub.bearer)), ""
+        return self._at(found, self._answered[name][1]), ""
+
+    def _sleeper(self, found: Any) -> Address | None:
+        """Give the address of an endpoint that sleeps, unasked: that would wake it. Its model is as it was seen, else its repository."""
+        if not _trusted(str(found.url or "")):
+            return None
+        return self._at(found, self._answered.get(str(found.name), ("", str(found.repository)))[1])
+
+    def _at(self, found: Any, model: str) -> Address:
+        base_url = f"{str(found.url).rstrip('/')}/v1"
+        return Address(base_url=base_url, model=model, credential=SecretStr(self._hub.bearer), headers={_HOLD: str(_HOLD_S)})
 
     def _served(self, url: str, health: str) -> tuple[str | None, str]:
         """Give the name that an endpoint's engine answers to, or why it does not yet."""
@@ -337,7 +351,13 @@ def _ref(found: Any) -> str | None:
     env = (found.raw.get("model") or {}).get("env") or {}
     if env.get(_VARIABLE):
         return str(env[_VARIABLE])
-    return next((str(tag)[len(_TAG) :].upper() for tag in found.raw.get("tags") or () if str(tag).startswith(_TAG)), None)
+    tagged = _tagged(found, _TAG)
+    return None if tagged is None else tagged.upper()
+
+
+def _tagged(found: Any, prefix: str) -> str | None:
+    """Give what follows a prefix in the tags, as it stands there: in small letters."""
+    return next((str(tag)[len(prefix) :] for tag in found.raw.get("tags") or () if str(tag).startswith(prefix)), None)
 
 
 def _trusted(url: str) -> bool:

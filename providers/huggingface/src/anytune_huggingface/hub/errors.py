@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import sys
 from contextlib import contextmanager
+from traceback import walk_tb
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -22,6 +23,7 @@ from anytune.errors import (
     QuotaExceeded,
     RateLimited,
     Rejected,
+    Transient,
     Unreachable,
     redact,
 )
@@ -88,6 +90,8 @@ def asking(what: str) -> Iterator[None]:
             ours = MalformedReply(f"The Hub's answer about {what} is not what it should be ({type(error).__name__}).", fix=_PROXY)
         if ours is None:
             raise
+        if isinstance(ours, Transient):
+            ours.tried = _tried(error)
         secret = REDACTED in f"{ours} {ours.raw}" or REDACTED in redact(f"{error} {error.__cause__} {error.__context__}")
         raise ours from (None if secret else error)
 
@@ -124,6 +128,21 @@ def translate(error: Exception) -> AnytuneError | None:
     if isinstance(error, hub.HfHubHTTPError):
         return _refused(error, hub)
     return _of_the_library(error, hub) or _of_the_wire(error, httpx2)
+
+
+def _tried(error: BaseException | None) -> bool:
+    """Tell whether the library made a call several times before it gave up.
+
+    It does so for listings of files, for what comes before a commit, and for parts of files on their way: 6 or 7 times, with waits of up to
+    8 s, and no setting ends it (huggingface_hub 2.4.0, counted 2026-11-23). An exception that passed through its loop shows that.
+    """
+    while error is not None:
+        frames = [frame for frame, _ in walk_tb(error.__traceback__)]
+        looped = any(frame.f_code.co_name == "_http_backoff_base" and frame.f_locals.get("nb_tries", 1) > 1 for frame in frames)
+        if looped or sum(frame.f_code.co_name == "http_get" for frame in frames) > 1:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _of_the_library(error: Exception, hub: Any) -> AnytuneError | None:

@@ -9,6 +9,7 @@ from anytune.errors import ConfigError
 from anytune.paths import home
 from anytune_huggingface import checkpoints
 from anytune_huggingface.hub.names import name
+from anytune_huggingface.models import safety
 from anytune_huggingface.models.cache import once
 
 if TYPE_CHECKING:
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
 __all__ = ["base_of", "is_adapter", "merged", "rank", "target", "verify"]
 
 _CONFIG, _WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+_MERGED = frozenset({
+    *("ADALORA", "BOFT", "C3A", "DELORA", "FOURIERFT", "HIRA", "HRA", "IA3", "LN_TUNING", "LOHA", "LOKR", "LORA", "MISS", "OFT"),
+    *("RANDLORA", "ROAD", "SHIRA", "VBLORA", "VERA", "WAVEFT"),
+})  # fmt: skip
+"""Kinds whose weights go into the base's. The others load more than that file: XLORA further adapters, prompt tuning another tokenizer,
+multitask prompt tuning a pickle (peft 0.21, read 2026-11-23)."""
 
 
 def is_adapter(folder: Path) -> bool:
@@ -34,7 +41,16 @@ def verify(folder: Path) -> None:
         raise ConfigError(f"{folder} holds no {_WEIGHTS}.", fix="Give an adapter saved as safetensors; pickled ones are refused.")
     if (folder / checkpoints.MANIFEST).is_file() and (wrong := checkpoints.problem(folder)):
         raise ConfigError(f"The checkpoint {folder} cannot be trusted: {wrong}.", fix="Take another checkpoint of the job.")
+    safety.files(folder)  # its tokenizer is loaded beside its weights
     base_of(folder)
+    config = _config(folder)
+    if config.get("peft_type", "LORA") not in _MERGED:
+        kind = str(config.get("peft_type"))[:40]
+        raise ConfigError(
+            f"{folder} is an adapter of the kind {kind!r}, which is not taken.", fix=f"Taken are: {', '.join(sorted(_MERGED))}."
+        )
+    if config.get("megatron_config"):
+        raise ConfigError(f"{folder / _CONFIG} names a module to import (`megatron_core`): it is refused.", fix="Remove the entry.")
 
 
 def base_of(folder: Path) -> str:

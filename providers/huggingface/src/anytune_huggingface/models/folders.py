@@ -1,32 +1,24 @@
-"""Which model is meant, and whether its folder is safe to load. Nothing here loads weights.
-
-What is refused, and why (facts of published advisories, read 2026-11-22): pickled weights run code when they are loaded (CVE-2025-53002,
-CVE-2025-32434); `auto_map` names code to import (CVE-2026-27893); a tokenizer's file names may point to any file of this machine
-(transformers #46279); a chat template is a program.
-"""
+"""Which model is meant, and where its folder is, once `safety` had a look at it. Nothing here loads weights."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from anytune.errors import AuthError, ConfigError, NotFound, Unreachable
 from anytune_huggingface.hub.client import Hub
 from anytune_huggingface.hub.errors import translate
 from anytune_huggingface.hub.names import name as hub_name
 from anytune_huggingface.models import adapters, starter
+from anytune_huggingface.models.safety import in_cache, verify
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from anytune.errors import AnytuneError
     from anytune_huggingface.hub.names import HubName
 
 __all__ = ["context_length", "fetched", "parameters", "pinned", "resolve", "verify"]
 
-_MAX_TEMPLATE_BYTES = 256 * 1024
-_MAX_CONFIG_BYTES = 4 * 1024 * 1024
 _WEIGHTS_WANTED = [
     *("config.json", "adapter_config.json", "generation_config.json", "*.safetensors", "*.safetensors.index.json", "*.jinja"),
     *("tokenizer*", "special_tokens_map.json", "added_tokens.json", "vocab.json", "vocab.txt", "merges.txt", "*.model"),
@@ -65,9 +57,9 @@ def _resolved(model: str, *, weights: bool, local_only: bool, hub: Hub, depth: i
     else:
         folder = _fetched(_named(model), hub, weights=weights, local_only=local_only)
     if not adapters.is_adapter(folder):
-        verify(folder, weights=weights or not _in_cache(folder))
+        verify(folder, weights=weights or not in_cache(folder))
         return folder
-    if weights or not _in_cache(folder):
+    if weights or not in_cache(folder):
         adapters.verify(folder)
     base = _resolved(adapters.base_of(folder), weights=weights, local_only=local_only, hub=hub, depth=depth + 1)
     return adapters.merged(folder, base) if weights else base
@@ -126,76 +118,6 @@ def _named(model: str) -> HubName:
     if found is None:
         raise ConfigError(f"There is no model folder {model}.", fix="Check the path, give a Hub id `owner/name`, or try `starter`.")
     return found
-
-
-def verify(folder: Path, *, weights: bool = True) -> None:
-    """Refuse a folder that is incomplete, or that could run code or read other files when it is loaded.
-
-    Raises:
-        ConfigError: It says which file is at fault.
-    """
-    config = folder / "config.json"
-    if not config.is_file():
-        raise ConfigError(f"{folder} is no model folder: config.json is missing.", fix="Give the folder that holds it and the weights.")
-    for path in sorted(folder.glob("*.json")):
-        _verify_json(path, folder)
-    for template in sorted([*folder.glob("*.jinja"), *folder.glob("*/*.jinja")]):
-        if template.stat().st_size > _MAX_TEMPLATE_BYTES:
-            raise ConfigError(
-                f"The chat template {template} is larger than {_MAX_TEMPLATE_BYTES // 1024} KiB.", fix="Use a model with a sane template."
-            )
-    if weights and not any(folder.glob("*.safetensors")):
-        pickled = next((p.name for pattern in ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl") for p in folder.glob(pattern)), None)
-        if pickled:
-            raise ConfigError(
-                f"{folder} holds pickled weights ({pickled}): loading them can run any code, so they are refused.",
-                fix="Convert them to safetensors, in a place you trust.",
-            )
-        raise ConfigError(f"{folder} holds no *.safetensors.", fix="Give a folder with the model's weights.")
-
-
-def _verify_json(path: Path, folder: Path) -> None:
-    if path.name.endswith("tokenizer.json") or path.name in {"vocab.json", "trainer_state.json", "parity.json"}:
-        return
-    if path.stat().st_size > _MAX_CONFIG_BYTES and not path.name.endswith(".index.json"):
-        raise ConfigError(f"{path} is larger than {_MAX_CONFIG_BYTES // 2**20} MiB.", fix="Use a model with a sane configuration.")
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ConfigError(f"{path} is not readable JSON: {str(error)[:200]}.", fix="Fetch the model again.") from error
-    for key, value in _pairs(raw):
-        if key == "auto_map" and value:
-            raise ConfigError(f"{path} asks for custom code (`auto_map`): it is refused.", fix="Use a model of a built-in architecture.")
-        if path.name == "tokenizer_config.json" and key.endswith("_file") and isinstance(value, str):
-            _inside(path, key, value, folder)
-        if path.name.endswith(".index.json") and isinstance(value, str) and key != "metadata" and value.endswith((".bin", ".safetensors")):
-            _inside(path, key, value, folder)
-
-
-def _pairs(raw: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(raw, dict):
-        for key, value in raw.items():
-            yield key, value
-            yield from _pairs(value)
-    elif isinstance(raw, list):
-        for item in raw:
-            yield from _pairs(item)
-
-
-def _inside(path: Path, key: str, value: str, folder: Path) -> None:
-    named = Path(value)
-    if named.is_absolute() or ".." in named.parts or not (folder / named).resolve().is_relative_to(_roots(folder)):
-        raise ConfigError(f"`{key}` of {path} names a file outside of the model's folder: it is refused.", fix="Remove the entry.")
-
-
-def _roots(folder: Path) -> Path:
-    # A Hub snapshot is a folder of links into its own repository's `blobs`.
-    return _in_cache(folder) or folder
-
-
-def _in_cache(folder: Path) -> Path | None:
-    """Give the repository's place in the Hub's cache, where the folder is of a snapshot there: it may lack what was not asked for."""
-    return next((place.parents[1] for place in (folder, *folder.parents) if place.parent.name == "snapshots"), None)
 
 
 def _fetched(named: HubName, hub: Hub, *, weights: bool, local_only: bool) -> Path:

@@ -16,7 +16,7 @@ from anytune_huggingface.hub import card as cards
 from anytune_huggingface.hub.changes import add, delete, published
 from anytune_huggingface.hub.errors import asking
 from anytune_huggingface.hub.names import name as hub_name
-from anytune_huggingface.models import adapters, folders
+from anytune_huggingface.models import adapters, folders, safety
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -86,6 +86,7 @@ def _folder(hub: Hub, model: ModelRef, *, adapter: bool) -> Path:
         raise NotFound(f"{model.id} is an adapter alone.", fix="Say `adapter=True`, or publish the merged model.")
     else:
         folders.verify(folder)
+    safety.contained(folder)
     return folder
 
 

@@ -69,10 +69,11 @@ def settings(order: DeployOrder) -> ServeSettings:
             "127.0.0.1",
             "--port",
             "{port}",
-            "--served-model-name",
-            order.name,
+            f"--served-model-name={order.name}",  # one word: a name may begin like an option
             "--dtype",
             "bfloat16",
+            "--load-format",
+            "safetensors",
             *length,
             *_modules(crew),
         )

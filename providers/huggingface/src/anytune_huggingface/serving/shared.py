@@ -86,10 +86,12 @@ class _Batches(GenerationState):
 
 
 def alone(folder: Path) -> tuple[Any, Any]:
-    """Load a verified folder as `transformers serve` does; give the model and its tokenizer."""
-    manager = ModelManager(device="cpu", dtype="float32", force_model=str(folder))
-    model, processor = manager.load_model_and_processor(manager.process_model_name(str(folder)))
-    return model, processor
+    """Load a verified folder; give the model and its tokenizer.
+
+    `transformers serve` itself would take pickled weights, a decision head beside them, and a processor that names further models
+    (5.23, read 2026-11-23).
+    """
+    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, **SAFE).eval(), load(folder)[0]
 
 
 def held(base: Path, name: str, crew: dict[str, Path]) -> dict[str, tuple[Any, Any]]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from anytune.codes import finding
 from anytune.errors import DataError
+from anytune_huggingface.text.bounded import TooMuchError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -201,7 +202,7 @@ class Renderer:
             text = self.tokenizer.apply_chat_template(messages, tools=tools, tokenize=False, add_generation_prompt=prompt)
         except Exception as error:  # a template is a program of the model's maker: anything can come out of it
             said = f"model's chat template refuses the messages: {str(error)[:200]}."
-            fix = "Change the roles or their order."
+            fix = "Change the roles or their order." if not isinstance(error, TooMuchError) else "Use a model with a sane chat template."
             found = finding("template-refuses", f"The {said}", fix, row=row or None)
             raise DataError(f"Row {row}: the {said}" if row else f"The {said}", fix=fix, findings=[found]) from error
         return str(text)

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from anytune.errors import ConfigError
+from anytune_huggingface.text import bounded
 from anytune_huggingface.text.render import Renderer
 
 if TYPE_CHECKING:
@@ -15,13 +16,14 @@ __all__ = ["load"]
 
 
 def load(folder: Path) -> tuple[Any, Renderer]:
-    """Give the tokenizer, with a padding token, and its renderer.
+    """Give the tokenizer, with a padding token, and its renderer. From here on this process renders chat templates within bounds.
 
     Raises:
         ConfigError: The folder holds no tokenizer that can be loaded without code of its own.
     """
     from transformers import AutoTokenizer  # noqa: PLC0415 - takes seconds to load
 
+    bounded.install()
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
     except (OSError, ValueError, KeyError) as error:

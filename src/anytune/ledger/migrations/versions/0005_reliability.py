@@ -19,3 +19,7 @@ def upgrade() -> None:
     op.add_column("anytune_jobs", sa.Column("observation", sa.Integer, nullable=False, server_default="0"))
     op.add_column("anytune_jobs", sa.Column("nudges", sa.Integer, nullable=False, server_default="0"))
     op.add_column("anytune_jobs", sa.Column("waiting", sa.Text, nullable=False, server_default=""))
+    op.add_column("anytune_jobs", sa.Column("not_before", sa.DateTime(timezone=True)))
+    op.add_column("anytune_jobs", sa.Column("overdrawn_at", sa.DateTime(timezone=True)))
+    woken = sa.text("nudges > 0")
+    op.create_index("ix_anytune_jobs_nudges_id", "anytune_jobs", ["nudges", "id"], sqlite_where=woken, postgresql_where=woken)

@@ -6,6 +6,7 @@ import http.client
 import json
 import sys
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,6 +17,7 @@ __all__ = ["Gate", "Way"]
 
 _PIECE_BYTES = 65536
 _ENGINE_TIMEOUT_S = 600.0
+_WAKING, _LOOK_S = 503, 0.05
 _NOT_PASSED_ON = {"authorization", "connection", "host", "keep-alive", "transfer-encoding", "accept-encoding"}
 _NOT_PASSED_BACK = {"connection", "keep-alive", "transfer-encoding", "date", "server"}
 
@@ -86,7 +88,12 @@ class _Handler(BaseHTTPRequestHandler):
     def _pass_on(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         scheme, _, token = (self.headers.get("Authorization") or "").partition(" ")
-        way = self.server.way(token.strip() if scheme.lower() == "bearer" else "")
+        shown = token.strip() if scheme.lower() == "bearer" else ""
+        way = self.server.way(shown)
+        held_until = time.monotonic() + float(self.headers.get("X-Scale-Up-Timeout") or 0)
+        while way.status == _WAKING and time.monotonic() < held_until:
+            time.sleep(_LOOK_S)
+            way = self.server.way(shown)
         self.close_connection = True  # no thread waits for a next request when the gate closes
         if way.status:
             return self._refuse(way.status, way.reason)

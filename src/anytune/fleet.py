@@ -1,1 +1,0 @@
-"""Many jobs watched by one caller: one loop, few requests, no thread a job."""
