@@ -241,7 +241,7 @@ class Backend(ABC):
 
     @abstractmethod
     def submit(self, order: Order) -> RemoteJob:
-        """Make exactly one create call, tagged with `order.ref`.
+        """Make exactly one create call, the last request of all, tagged with `order.ref`; a connection that nobody took made nothing.
 
         Raises:
             BackendError: `Rejected`, `AuthError`, … when nothing was created for certain; a `Transient` one when that is not known.

@@ -42,7 +42,8 @@ def overdrawn(row: JobRow, backend: Backend, context: Runtime) -> str:
         how = f" ({took.basis})" if took.estimated else ""
         return f"The budget of {usd:g} US dollars is used up: {took.usd:.2f} were spent over {_attempts(row)}{how}."
     if hours is not None and took.minutes is not None and took.minutes / 60 > hours:
-        return f"The budget of {hours:g} hours is used up: {took.minutes / 60:.2f} were spent over {_attempts(row)}."
+        share = f"{took.minutes / 60:.2f}" if took.minutes >= 1 else f"{took.minutes / 60:.1g}"
+        return f"The budget of {hours:g} hours is used up: {share} were spent over {_attempts(row)}."
     return ""
 
 

@@ -50,9 +50,7 @@ def so_far(row: JobRow, backend: Backend, context: Runtime, *, at: datetime | No
         at: The time; now by default.
     """
     seen = Snapshot.model_validate(row.snapshot) if row.snapshot else Snapshot(id=row.id, status=row.status)
-    minutes = seen.minutes
-    if minutes is None and row.started_at is not None:
-        minutes = max(((row.ended_at or at or now()) - row.started_at).total_seconds(), 0.0) / 60
+    minutes = seen.minutes if seen.minutes is not None else _minutes(row, context, at or now())
     price = _rate(row, backend)
     if row.cost_usd is not None:
         priced = price is not None and seen.trained_tokens is not None
@@ -87,6 +85,15 @@ def total(parts: Iterable[Spent]) -> Spent:
         estimated=any(part.estimated for part in found),
         basis="; ".join(bases),
     )
+
+
+def _minutes(row: JobRow, context: Runtime, at: datetime) -> float | None:
+    """Count the minutes since a job was first seen to run. A clock that was set forward must not use up a budget of hours."""
+    if row.started_at is None:
+        return None
+    wall_s = max(((row.ended_at or at) - row.started_at).total_seconds(), 0.0)
+    most_s = row.sender.age_s(context.clock()) if row.sender is not None else None
+    return (wall_s if most_s is None else min(wall_s, most_s)) / 60
 
 
 def _rate(row: JobRow, backend: Backend) -> catalog.Rate | None:

@@ -17,6 +17,7 @@ from anytune.errors import (
     NotFound,
     Transient,
     Unsupported,
+    WaitTimeout,
 )
 from anytune.infer import Endpoint
 from anytune.model import TunedModel
@@ -138,15 +139,18 @@ class Deployment:
         def ask() -> RemoteDeployment:
             nonlocal unclear
             try:
-                return backend.deploy(order)
+                made = backend.deploy(order)
             except Exception as error:
                 unclear = unclear or (isinstance(translated(error, backend), Transient) and not unsent(error))
                 raise
+            unclear = True  # from here on there is a host: a ledger that is away now must not hear later that there is none
+            return made
 
         try:
             if self.watched:
                 posting.ensure(self._row.profile or backend.name, backend, self._context)  # first: what nobody would end is not begun
-            self._record(self._context.retry.write(ask, backend=backend))
+            made = self._context.retry.write(ask, backend=backend)
+            self._context.retry.write(lambda: self._record(made))
         except BaseException as error:
             if unclear or not isinstance(error, Exception):
                 self._row = self._context.ledger.request_stop(self.id)
@@ -156,7 +160,11 @@ class Deployment:
                 self._record(RemoteDeployment(id=self.id, state="gone", error=str(error)))
             raise
         if self.state == "gone":  # somebody took it for one that was never made, while its backend was still being asked
-            refused(self._seen.id if self._seen else self.id, backend, self._context.retry)
+            why = refused(made.id, backend, self._context.retry)
+            if why:
+                raise WaitTimeout(
+                    f"Host {made.id} was taken for one that was never made, and bills: {why}", fix="`anytune orphans --stop` ends it."
+                )
 
     @classmethod
     def get(cls, deployment_id: str, *, context: Runtime | None = None) -> Deployment:

@@ -248,7 +248,13 @@ class LedgerAway(LedgerError, Transient):
 
 
 class SubmitInDoubt(AnytuneError, Transient):
-    """A create was sent, its reply was lost, and the provider could not yet be asked whether it took effect."""
+    """A create was sent, its reply was lost, and the provider could not yet be asked whether it took effect.
+
+    Attributes:
+        asks: Only a person can say what is next: who waits would see the same again and again.
+    """
+
+    asks: bool = False
 
 
 class DeploymentFailed(AnytuneError, Terminal):

@@ -332,7 +332,7 @@ class FineTuneJob:
             snapshot = self.refresh()
             events = self.events(after=self._cursor)
         except (Transient, NotFound) as error:
-            if strict or (isinstance(error, NotFound) and not self._outlived):
+            if strict or getattr(error, "asks", False) or (isinstance(error, NotFound) and not self._outlived):
                 raise
             self._row = before if isinstance(error, LedgerAway) else self._row  # an end waits for the look that keeps its events too
             return Observation(snapshot=self.snapshot, asked_s=getattr(error, "retry_after", None))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from anytune.ledger import JobRow
     from anytune.runtime import Runtime
 
-__all__ = ["asked_to_end", "held", "looked", "made_room"]
+__all__ = ["asked_to_end", "held", "looked", "made_room", "not_found"]
 
 _UNSEEN = timedelta(seconds=30)
 """Time after which a job that holds a place is looked at by one that waits for it."""
@@ -38,11 +38,16 @@ def looked(row: JobRow, backend: Backend, context: Runtime) -> JobRow:
         if row.cancel_requested and not row.status.terminal:
             context.retry.write(lambda: backend.cancel(remote_id), backend=backend)
         seen = context.retry.read(lambda: backend.poll(remote_id), backend=backend)
-    except NotFound as error:  # deleted there, or this key is of another project: neither is an end that anybody saw
-        unknown = Snapshot(id=remote_id, status=Status.UNKNOWN, host=row.host, raw={"error": error.message})
-        context.ledger.record(row.id, unknown, since=row.observation)
+    except NotFound as error:
+        not_found(row, error, context)
         raise
     return held(context.ledger.record(row.id, seen, since=row.observation), backend, context)
+
+
+def not_found(row: JobRow, error: NotFound, context: Runtime) -> JobRow:
+    """Write down that a backend knows no such job: it was deleted there, or this key is of another project. Neither is an end."""
+    unknown = Snapshot(id=row.remote_id or row.id, status=Status.UNKNOWN, host=row.host, raw={"error": error.message})
+    return context.ledger.record(row.id, unknown, since=row.observation)
 
 
 def held(row: JobRow, backend: Backend, context: Runtime) -> JobRow:
@@ -71,8 +76,9 @@ def made_room(row: JobRow, backend: Backend, context: Runtime) -> None:
             continue
         try:
             looked(other, backend, context)
-        except BackendError:  # the next try looks again
-            return
+        except BackendError as error:  # the next try looks again
+            if not isinstance(error, NotFound):  # of one that was deleted there, nothing follows for the others
+                return
 
 
 def _overdrawn(row: JobRow, backend: Backend, context: Runtime, reason: str) -> JobRow:

@@ -213,7 +213,8 @@ def translated(error: Exception, backend: Backend | None) -> AnytuneError:
 def unsent(error: BaseException) -> bool:
     """Tell whether a call failed before a byte of it was sent: no address was found, or nobody took the connection.
 
-    Only what is known for certain counts. A connection that was made and then broke, or an answer that did not come, says nothing.
+    Only what is known for certain counts. A connection that was made and then broke, or an answer that did not come, says nothing. Neither
+    does the error that somebody was handling while this call was made (`__context__`): it is of another call.
     """
     seen: BaseException | None = error
     for _ in range(_DEPTH):
@@ -221,7 +222,7 @@ def unsent(error: BaseException) -> bool:
             return False
         if isinstance(seen, (ConnectionRefusedError, socket.gaierror)) or type(seen).__name__ in _NEVER_SENT:
             return True
-        seen = seen.__cause__ or seen.__context__
+        seen = seen.__cause__
     return False
 
 

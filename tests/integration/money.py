@@ -25,6 +25,8 @@ class Desk:
 
     def __init__(self, folder: Path) -> None:
         self.now = 0.0
+        self.ahead = 0.0
+        """Seconds that somebody set the wall clock forward."""
         self.train = folder / "train.jsonl"
         self.train.write_text("".join(json.dumps(ROW) + "\n" for _ in range(12)))
         self.context = Runtime(retry=Retry(sleep=self.sleep, clock=self.clock, random=lambda: 1.0), clock=self.clock, sleep=self.sleep)
@@ -34,7 +36,7 @@ class Desk:
         return self.now
 
     def wall(self) -> datetime:
-        return datetime(2026, 11, 23, 9, tzinfo=UTC) + timedelta(seconds=self.now)
+        return datetime(2026, 11, 23, 9, tzinfo=UTC) + timedelta(seconds=self.now + self.ahead)
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds

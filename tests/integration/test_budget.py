@@ -8,6 +8,7 @@ import pytest
 from tests.integration.money import Desk
 
 from anytune import Status
+from anytune.budget import spent
 from anytune.errors import BudgetExceeded, JobFailed, Rejected
 from anytune.testing import Fault, Faults, Life, MemoryBackend
 from anytune.values import Event, Quote, Snapshot
@@ -209,3 +210,34 @@ def test_a_job_whose_cost_nobody_knows_is_not_ended_by_a_guess(desk: Desk) -> No
     job = desk.create(desk.backend(Billed, life=Life.of(steps=4)), model="unheard-of", budget={"max_usd": 0.000001}, allow=["no-price"])
     assert job.wait(poll_s=1).id
     assert job.actual.cost_usd is None
+
+
+def test_a_clock_that_was_set_forward_uses_up_no_hours(desk: Desk) -> None:
+    backend = desk.backend(life=running())
+    job = desk.create(backend, budget={"max_hours": 2.0})
+    desk.sleep(60)
+    job.refresh()
+    desk.ahead += 5 * HOUR
+    desk.sleep(60)
+    assert job.refresh().status is Status.RUNNING
+    assert not job.row.cancel_requested
+    assert "pause" not in backend.calls
+    desk.sleep(2 * HOUR)
+    job.refresh()
+    assert job.row.overdrawn_at is not None
+
+
+def test_cost_and_minutes_add_up_over_attempts_and_each_counts_once(desk: Desk) -> None:
+    backend = desk.backend(life=(Life.of(queued=0, steps=4, end="failed"), Life.of(queued=0, steps=4)))
+    for number in range(2):
+        job = desk.create(backend, new_attempt=number > 0)
+        while not job.status.terminal:
+            desk.sleep(60)
+            job.refresh()
+    each = [row.cost_usd or 0.0 for row in desk.context.ledger.jobs(name="recipes")]
+    minutes = [row.actual.minutes or 0.0 for row in desk.context.ledger.jobs(name="recipes")]
+    took = spent(backend, "recipes", desk.context)
+    assert (len(each), took.usd) == (2, pytest.approx(sum(each)))
+    assert took.minutes == pytest.approx(sum(minutes))
+    assert min(each + minutes) > 0
+    assert spent(backend, "other", desk.context).usd is None

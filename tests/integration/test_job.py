@@ -228,6 +228,26 @@ def test_a_create_that_stays_in_doubt_is_never_sent_again(bench: Bench) -> None:
     assert backend.calls["jobs"] == 1
 
 
+def test_a_doubt_that_only_a_person_ends_is_not_waited_out(bench: Bench) -> None:
+    backend = bench.backend(faults=Faults(calls=(Fault(kind="server_error"),)))
+    with pytest.raises(SubmitInDoubt):
+        bench.create(backend, on_in_doubt="reconcile_then_ask")
+    job = FineTuneJob.get("recipes", context=bench.context)
+    job._on_in_doubt = "reconcile_then_ask"  # as what was quoted above $10 is treated
+    with pytest.raises(SubmitInDoubt, match="--resend"):
+        job.wait(poll_s=1, timeout_s=3600)
+    assert backend.calls["submit"] == 1
+
+
+def test_a_doubt_that_time_may_end_is_waited_out(bench: Bench) -> None:
+    calls = (Fault(kind="drop_reply"), Fault(kind="server_error", on="find", times=12))
+    backend = bench.backend(faults=Faults(calls=calls))
+    with pytest.raises(SubmitInDoubt):
+        bench.create(backend)
+    assert FineTuneJob.get("recipes", context=bench.context).wait(poll_s=1)
+    assert backend.calls["submit"] == 1
+
+
 def test_a_refused_job_can_be_run_again_after_the_fix(bench: Bench) -> None:
     backend = bench.backend(faults=Faults(calls=(Fault(kind="reject"),)))
     with pytest.raises(Rejected):

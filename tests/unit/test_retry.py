@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from anytune.errors import AuthError, BackendError, MalformedReply, NotFound, QuotaExceeded, RateLimited, Rejected, Unreachable
-from anytune.retry import AsyncRetry, Retry, translated
+from anytune.retry import AsyncRetry, Retry, translated, unsent
 from anytune.testing.memory import MemoryBackend
 
 
@@ -203,3 +203,24 @@ def test_any_other_cause_is_shown():
     with pytest.raises(Unreachable) as caught:
         Retry(sleep=lambda _: None, random=lambda: 0.0).create(refused)
     assert isinstance(caught.value.__cause__, ConnectionError)
+
+
+def test_a_lost_reply_is_not_unsent_because_another_call_was_while_it_was_handled() -> None:
+    def lost() -> None:
+        raise TimeoutError
+
+    try:
+        raise ConnectionRefusedError
+    except ConnectionRefusedError:
+        with pytest.raises(Unreachable) as caught:
+            Retry().create(lost)
+    assert not unsent(caught.value)
+
+
+def test_a_connection_that_nobody_took_is_unsent_through_a_vendors_wrapping() -> None:
+    def refused() -> None:
+        raise OSError("the vendor's own") from ConnectionRefusedError()
+
+    with pytest.raises(Unreachable) as caught:
+        Retry().create(refused)
+    assert unsent(caught.value)

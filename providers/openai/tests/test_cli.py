@@ -179,8 +179,8 @@ def test_a_job_that_fails_says_why_and_the_next_attempt_is_named(shell, sim):
 
 
 def test_cancelling_a_job_whose_reply_was_lost_says_that_it_may_run_and_what_ends_it(shell, sim):
-    sim.faults = WireFaults(calls=(WireFault(kind="drop_reply", on=CREATE), WireFault(kind="error", on="GET /fine_tuning/jobs", times=5)))
-    assert shell("run", "recipes.yaml", "--no-wait").returncode == 3
+    sim.faults = WireFaults(calls=(WireFault(kind="drop_reply", on=CREATE), WireFault(kind="error", on="GET /fine_tuning/jobs", times=10)))
+    assert shell("run", "recipes.yaml", "--no-wait").returncode == 6
     assert "openai may run and bill it" in shell.good("jobs", "cancel", "recipes").stderr
     sim.faults = WireFaults()
     assert shell.json("jobs", "show", "recipes")["status"] == "cancelled"

@@ -191,7 +191,7 @@ def test_a_limit_on_jobs_is_known_by_its_message_where_its_code_is_a_rates(words
     asked = httpx2.Request("POST", "https://api.openai.com/v1/fine_tuning/jobs")
     body = {"message": f"This fine-tune request has been rate limited: at most {words}.", "code": "rate_limit_exceeded"}
     error = translate(openai.RateLimitError("No.", response=httpx2.Response(429, request=asked), body=body), OPENAI)
-    assert isinstance(error, QuotaExceeded)
+    assert isinstance(error, RateLimited)
     assert essential in error.fix
 
 

@@ -117,7 +117,7 @@ def test_two_readings_that_differ_are_incomplete_and_give_what_either_saw():
     assert ([one["id"] for one in seen.items], seen.complete) == (["a", "b", "c"], False)
 
 
-@pytest.mark.parametrize(("wanted", "requests"), [(["r6"], 1), (["r0"], 1), (["r6", "r0"], 3), (["r5", "r4"], 1), ([], 0)])
+@pytest.mark.parametrize(("wanted", "requests"), [(["r6"], 1), (["r0"], 1), (["r6", "r0"], 2), (["r5", "r4"], 1), ([], 0)])
 def test_a_search_reads_as_far_as_the_last_one_that_is_wanted_and_not_longer_than_asking_for_each(wanted, requests):
     fetch, asked, _ = book(7)
     found = picked(fetch, wanted)

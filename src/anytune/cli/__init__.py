@@ -42,13 +42,13 @@ def invoke(arguments: Sequence[str]) -> int:
     try:
         code = app(list(arguments), prog_name="anytune", standalone_mode=False)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last stop: whatever it is, it is told and ends in a code
-        return _ended(error, as_json=as_json)
+        return _ended(error, arguments, as_json=as_json)
     if code == ExitCode.INTERRUPTED and not isinstance(code, ExitCode):  # Typer's own 130: no command has told it yet
         return _interrupted(KeyboardInterrupt(), as_json=as_json)
     return int(code or 0)
 
 
-def _ended(error: BaseException, *, as_json: bool) -> ExitCode:
+def _ended(error: BaseException, arguments: Sequence[str], *, as_json: bool) -> ExitCode:
     if isinstance(error, AnytuneError):
         _tell(error, error.message, as_json=as_json, fix=error.fix, job_id=error.job_id)
         return exit_code(error)
@@ -63,9 +63,26 @@ def _ended(error: BaseException, *, as_json: bool) -> ExitCode:
     if isinstance(error, _Usage):
         if not error.format_message():  # a command that needs a word got none: its help was shown
             return ExitCode.USAGE
-        _tell(error, error.format_message(), as_json=as_json, fix="`anytune --help` shows what there is.")
+        message = error.format_message().removeprefix("Invalid value: ")
+        _tell(error, message, as_json=as_json, fix=f"`{_command(arguments)} --help` shows what there is.", kind="UsageError")
         return ExitCode.USAGE
     return _unexpected(error, as_json=as_json)
+
+
+def _command(arguments: Sequence[str]) -> str:
+    """Give the command that a command line means, as far as there is one: it is the one whose help helps."""
+    from typer.main import get_command  # noqa: PLC0415 - only for wrong arguments
+
+    from anytune.cli.app import app  # noqa: PLC0415 - as above
+
+    words, command = ["anytune"], get_command(app)
+    for word in arguments:
+        commands = getattr(command, "commands", {})
+        if word not in commands:
+            break
+        words.append(word)
+        command = commands[word]
+    return " ".join(words)
 
 
 @runtime_checkable
@@ -91,12 +108,12 @@ def _unexpected(error: BaseException, *, as_json: bool) -> ExitCode:
     return ExitCode.UNEXPECTED
 
 
-def _tell(error: BaseException, message: str, *, as_json: bool, fix: str, job_id: str | None = None) -> None:
+def _tell(error: BaseException, message: str, *, as_json: bool, fix: str, job_id: str | None = None, kind: str = "") -> None:
     from anytune.cli import show  # noqa: PLC0415 - Typer comes with it
 
     if as_json:
         findings = error.findings if isinstance(error, DataError) else ()
-        told: dict[str, object] = {"type": type(error).__name__, "message": message, "fix": fix, "job_id": job_id}
+        told: dict[str, object] = {"type": kind or type(error).__name__, "message": message, "fix": fix, "job_id": job_id}
         show.document({"error": told | ({"findings": findings} if findings else {})})
         return
     show.note(f"error: {message}", "bold red")

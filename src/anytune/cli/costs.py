@@ -9,6 +9,7 @@ import typer
 from anytune.cli import show
 from anytune.cli.quotes import dollars
 from anytune.cli.show import Json
+from anytune.cli.words import known
 
 if TYPE_CHECKING:
     from anytune.upkeep.bills import Sum
@@ -28,6 +29,7 @@ def costs(
 
     if by not in _BY:
         raise typer.BadParameter(f"{by!r} is none of: {', '.join(_BY)}.")
+    known(backend)
     found = [bill for bill in bills() if backend in {None, bill.backend}]
     groups = sums(found, cast("Literal['backend', 'name', 'month']", by))
     whole = sums(found)[0]
@@ -35,12 +37,17 @@ def costs(
         show.document({"by": by, "groups": groups, "total": whole, "bills": found})
         return
     rows = [*groups, whole.model_copy(update={"word": "together"})] if len(groups) > 1 else groups
-    show.table((by, "training", "hosting so far", "bills a day", "of it estimated"), [_line(one) for one in rows], empty="Nothing yet.")
+    show.table(
+        (by, "training", "hosting so far", "bills a day", "of it estimated", "without a figure"),
+        [_line(one) for one in rows],
+        empty="Nothing yet.",
+    )
     if whole.unknown:
         show.note(f"{whole.unknown} of {len(found)} have no figure: the sums are too low by them. --json says which.", "yellow")
     for basis in dict.fromkeys(bill.basis for bill in found if bill.estimated and bill.kind == "job" and " at $" in bill.basis):
         show.note(basis.partition(" at ")[2])
 
 
-def _line(one: Sum) -> tuple[str, str, str, str, str]:
-    return (one.word, dollars(one.training_usd), dollars(one.hosting_usd), dollars(one.usd_per_day), dollars(one.estimated_usd))
+def _line(one: Sum) -> tuple[str, ...]:
+    sums = (one.training_usd, one.hosting_usd, one.usd_per_day, one.estimated_usd)
+    return (one.word, *map(dollars, sums), str(one.unknown or ""))

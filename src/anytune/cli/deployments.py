@@ -55,7 +55,7 @@ def deploy(
     options = read(option or ())
     model, word = chosen(target, backend)
     deployment = model.deploy(ttl_s=ttl, name=name or word, **options)
-    show.note(f"Deployment {deployment.id} ({deployment.name}) of {model.id}, gone after {human(ttl)}.")
+    show.note(f"Deployment {deployment.id} ({deployment.name}) of {model.id}, taken down after {human(ttl)}.")
     show.note(_bill(deployment))
     for remark in _remarks(deployment, options):
         show.note(remark, "yellow")
@@ -111,7 +111,7 @@ def list_(
 
 @app.command("stop")
 def stop(
-    targets: Annotated[list[str] | None, typer.Argument(metavar="DEPLOYMENT...", help="Ids or names.")] = None,
+    targets: Annotated[list[str] | None, typer.Argument(metavar="DEPLOYMENT", help="Ids or names.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Stop all that run.")] = False,
     expired: Annotated[
         bool, typer.Option("--expired", help="Stop all whose time is over, or whose end was never confirmed; made to be run by cron.")

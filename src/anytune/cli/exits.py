@@ -16,7 +16,7 @@ class ExitCode(IntEnum):
     FAILED = 1
     """The job failed or was cancelled, preflight found an error, or `doctor` found something needed that is broken."""
     USAGE = 2
-    """Wrong arguments, a wrong spec, profile or data, or a name that nothing has."""
+    """Wrong arguments, a wrong spec, profile or data, a key that is not set, or a name that nothing has."""
     BACKEND = 3
     """The provider or its plugin refused, could not be reached, or is missing; or a deployment never became ready."""
     TIMEOUT = 4

@@ -32,6 +32,8 @@ def watch(jobs: Sequence[FineTuneJob] | None, *, timeout_s: float | None, poll_s
     ends: Counter[str] = Counter()
     codes: list[ExitCode] = []
     said: dict[str, str] = {}
+    if not as_json:
+        _places(jobs)
     try:
         for change in watch_many(jobs, timeout_s=timeout_s, poll_s=poll_s):
             if as_json:
@@ -52,6 +54,15 @@ def watch(jobs: Sequence[FineTuneJob] | None, *, timeout_s: float | None, poll_s
     if codes:
         return codes[0]
     return ExitCode.OK if set(ends) <= {"succeeded"} else ExitCode.FAILED
+
+
+def _places(jobs: Sequence[FineTuneJob] | None) -> None:
+    """Say what jobs wait for that are not sent yet: nothing moves until then."""
+    from anytune.job import FineTuneJob  # noqa: PLC0415 - keeps `--help` light
+
+    for job in FineTuneJob.list(status="submitting") if jobs is None else jobs:
+        if job.row.submit_state == "intent" and job.row.waiting and not job.status.terminal:
+            show.note(f"{job.name} ({job.id}): waits for {job.row.waiting}")
 
 
 def _described(change: Change) -> dict[str, object]:

@@ -103,12 +103,14 @@ def stream(job: FineTuneJob, *, timeout_s: float | None = None, poll_s: float | 
 
 
 def detached(job: FineTuneJob, *, as_json: bool) -> ExitCode:
-    """Say after Ctrl-C that the job goes on, and how to come back."""
+    """Say after Ctrl-C that the job goes on, or is not sent yet, and how to come back."""
     again = f"anytune jobs watch {job.id}"
+    waits = job.row.submit_state == "intent" and not job.status.terminal
+    stays = f"job {job.name} is not sent yet, and will be once somebody waits for it" if waits else f"job {job.name} goes on"
     if as_json:
         told = {"type": "Interrupted", "message": "Stopped watching; the job goes on.", "fix": f"`{again}`", "job_id": job.id}
         show.document({"error": told})
-    show.note(f"Stopped watching; job {job.name} goes on.\n  watch it again  {again}\n  end it          anytune jobs cancel {job.id}")
+    show.note(f"Stopped watching; {stays}.\n  watch it again  {again}\n  end it          anytune jobs cancel {job.id}")
     return ExitCode.INTERRUPTED
 
 

@@ -10,6 +10,7 @@ from anytune.cli import attach, show
 from anytune.cli.durations import human, seconds
 from anytune.cli.exits import ExitCode
 from anytune.cli.show import Json
+from anytune.cli.words import known
 
 if TYPE_CHECKING:
     from anytune.job import FineTuneJob
@@ -26,7 +27,7 @@ Job = Annotated[
 @app.command("list")
 def list_(
     status: Annotated[str | None, typer.Option(help="Only jobs that are queued, running, paused, succeeded, failed, cancelled, …")] = None,
-    backend: Annotated[str | None, typer.Option("--backend", "-b", help="Only jobs of this backend.")] = None,
+    backend: Annotated[str | None, typer.Option("--backend", "-b", help="Only jobs of this backend or profile.")] = None,
     name: Annotated[str | None, typer.Option(help="Only attempts under this name.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
     refresh: Annotated[
@@ -41,7 +42,9 @@ def list_(
     words = [word.value for word in Status]
     if status is not None and status not in words:
         raise typer.BadParameter(f"{status!r} is no status; there is: {', '.join(words)}.")
-    jobs = FineTuneJob.list(status=status, backend=backend, name=name, limit=limit)
+    known(backend)
+    found = FineTuneJob.list(status=status, name=name, limit=limit if backend is None else None)
+    jobs = [job for job in found if backend in {None, job.backend_name, job.row.profile}][:limit]
     if refresh:
         for job in jobs:
             _look(job)
@@ -58,6 +61,9 @@ def list_(
         headings.append("answers until")
         rows = [[*row, day] for row, day in zip(rows, days, strict=True)]
     show.table(headings, rows, empty="There are no jobs.")
+    for job in jobs:
+        if job.row.submit_state == "in_doubt":
+            show.note(f"{job.name} may run at {_where(job)}: its reply was lost. `anytune reconcile` finds out.", "yellow")
 
 
 @app.command("show")
@@ -76,7 +82,7 @@ def show_(job: Job, as_json: Json = False) -> None:
 
 @app.command("watch")
 def watch(
-    jobs: Annotated[list[str] | None, typer.Argument(metavar="[JOB]...", help="Ids, their beginnings or names, as in `jobs show`.")] = None,
+    jobs: Annotated[list[str] | None, typer.Argument(metavar="JOB", help="Ids, their beginnings or names, as in `jobs show`.")] = None,
     every: Annotated[bool, typer.Option("--all", help="All jobs that have not ended.")] = False,
     timeout: Annotated[float | None, typer.Option(parser=seconds, metavar="DURATION", help="Stop watching after 90s, 30m, 1h.")] = None,
     poll: Annotated[

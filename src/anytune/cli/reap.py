@@ -9,6 +9,7 @@ import typer
 from anytune.cli import show
 from anytune.cli.exits import ExitCode, exit_code
 from anytune.cli.show import Json
+from anytune.cli.words import known
 
 if TYPE_CHECKING:
     from anytune.errors import AnytuneError
@@ -24,6 +25,7 @@ def reap(
     """End hosts that are over their time and jobs that are over their budget; made to be run by cron. Fails while something may bill on."""
     from anytune.upkeep import reap as upkeep  # noqa: PLC0415 - keeps `--help` light
 
+    known(backend)
     done = upkeep.reap(backend=backend)
     _tell(done)
     if as_json:

@@ -124,7 +124,7 @@ def submitted(
 def _begun(job: FineTuneJob) -> None:
     from anytune.observe import standing  # noqa: PLC0415 - keeps `--help` light
 
-    show.note(f"Job {job.id} ({job.name}, attempt {job.attempt}) {standing(job.row)} on {job.row.profile or job.backend_name}.")
+    show.note(f"Job {job.id} ({job.name}, attempt {job.attempt}, {job.row.profile or job.backend_name}) {standing(job.row)}.")
 
 
 def _ended(job: FineTuneJob, model: TunedModel | None, pushed: Pushed | None, document: dict[str, Any] | None) -> None:
@@ -139,7 +139,8 @@ def _ended(job: FineTuneJob, model: TunedModel | None, pushed: Pushed | None, do
         return
     show.result(job.id)
     ready = job.status.value == "succeeded"
-    show.note(f"Done. Serve it: anytune deploy {job.name}" if ready else f"Watch it: anytune jobs watch {job.id}")
+    watch = "It is sent once somebody waits for it" if job.row.submit_state == "intent" else "Watch it"
+    show.note(f"Done. Serve it: anytune deploy {job.name}" if ready else f"{watch}: anytune jobs watch {job.id}")
 
 
 def _repository(spec: TrainingSpec) -> str | None:

@@ -12,6 +12,7 @@ from anytune.cli import show
 from anytune.cli.exits import ExitCode, exit_code
 from anytune.cli.quotes import dollars
 from anytune.cli.show import Json
+from anytune.cli.words import known
 from anytune.errors import AnytuneError, ConfigError
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ Backend = Annotated[str | None, typer.Option("--backend", "-b", help="Only this 
 
 
 def reconcile(
-    job: Annotated[str | None, typer.Argument(metavar="[JOB]", help="Only this job: id, its beginning, or name.")] = None,
+    job: Annotated[str | None, typer.Argument(metavar="JOB", help="Only this job: id, its beginning, or name.")] = None,
     backend: Backend = None,
     resend: Annotated[bool, typer.Option("--resend", help="JOB does not exist at its provider, you say: send it again.")] = False,
     sure: Annotated[
@@ -47,6 +48,7 @@ def reconcile(
         raise typer.BadParameter("--sure goes with --resend.")
     if resend and (job is None or backend is not None or send):
         raise typer.BadParameter("--resend is for one JOB, and goes with --sure and --wait only.")
+    known(backend)
     if resend and job is not None:
         done = upkeep.Reconciled(cases=(upkeep.resend(job, sure=sure),))
     else:
@@ -98,7 +100,8 @@ def orphans(
 ) -> int:
     """Show what runs or bills at providers and the ledger does not know, with dollars a day.
 
-    Other ledgers' jobs and hosts are shown apart and never touched; what carries no tag of anytune's is not shown.
+    Other ledgers' jobs and hosts are shown apart and never touched; what carries no tag of anytune's is not shown. Ends in 6 where a
+    provider could not be asked.
     """
     from anytune import upkeep  # noqa: PLC0415 - keeps `--help` light
 
@@ -120,7 +123,9 @@ def orphans(
         show.document({**found.model_dump(mode="json"), **sums, **done.document()})
     else:
         done.tell()
-    return exit_code(done.failed[0][1]) if done.failed else ExitCode.OK
+    if done.failed:
+        return exit_code(done.failed[0][1])
+    return ExitCode.IN_DOUBT if found.failed else ExitCode.OK
 
 
 @dataclass
@@ -181,7 +186,7 @@ def _show(found: Orphans) -> None:
         show.note(f"{word}: at least these; its list of jobs goes on. `--limit` looks further.", "yellow")
     for one in found.failed:
         part = "could not be asked for all of it" if one.backend in found.asked else "was not asked"
-        show.note(f"{one.backend} {part}: {one.message}", "yellow")
+        show.note(f"{one.backend} {part}: {one.message} {one.fix}".rstrip(), "yellow")
     if found.idle:
         show.note(f"Not set up here, and not asked: {', '.join(found.idle)}.")
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from anytune.errors import AnytuneError, Transient
-from anytune.looking import held
+from anytune.errors import AnytuneError, NotFound, Transient
+from anytune.looking import held, not_found
 from anytune.observe import end_extras, pull_events, pull_metrics
 
 if TYPE_CHECKING:
@@ -70,6 +71,9 @@ def seen_alone(rows: Sequence[JobRow], backend: Backend, context: Runtime) -> Se
             seen.snapshots[row.id] = context.retry.read(lambda row=row: backend.poll(str(row.remote_id)), backend=backend)  # type: ignore[misc]
         except AnytuneError as error:
             seen.errors[row.id] = error.at(job_id=row.id)
+            if isinstance(error, NotFound):
+                with suppress(AnytuneError):  # it is told in any case
+                    not_found(row, error, context)
             if isinstance(error, Transient):
                 break
     return seen

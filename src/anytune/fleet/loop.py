@@ -151,7 +151,8 @@ class Fleet:
 
     def out_of_patience(self, waited_s: float) -> WaitTimeout:
         """Say that patience ended before the jobs did."""
-        return WaitTimeout(f"{self.live} jobs have not ended after {waited_s:g} s.", fix="They go on; watch them again.")
+        jobs = "1 job has" if self.live == 1 else f"{self.live} jobs have"
+        return WaitTimeout(f"{jobs} not ended after {waited_s:g} s.", fix="Nothing was stopped; watch again: `anytune jobs watch --all`.")
 
     def close(self) -> None:
         """Watch no more; the jobs go on."""
@@ -258,7 +259,7 @@ class Fleet:
                 some = [(each.row, seen) for each, seen in new[start : start + _AT_ONCE]]
                 for row in self._context.ledger.record_many(some):
                     self._moved(account.jobs[row.id], row, snapshots[row.id])
-        except Transient as error:
+        except (Transient, NotFound) as error:  # one that was removed from the ledger meanwhile is dropped before the next look
             _log.warning("What was seen of %s jobs waits for the ledger: %s", len(new), error)
         return {each.row.id for each, _ in new}
 
@@ -285,7 +286,7 @@ class Fleet:
 
     def _failed(self, account: Account, each: Watched, error: AnytuneError) -> None:
         """Ask again later, or tell why not."""
-        if isinstance(error, Transient):
+        if isinstance(error, Transient) and not getattr(error, "asks", False):
             each.due = self._context.clock() + account.pause(each, news=False, asked_s=getattr(error, "retry_after", None))
         elif each.row.id in self._of:
             self._drop(each.row.id, error)

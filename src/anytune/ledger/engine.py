@@ -186,6 +186,8 @@ def _url(text: str) -> URL:
             "ANYTUNE_LEDGER names a SQLite database in memory, which would forget every job.",
             fix="Name a file: sqlite:////folder/ledger.db.",
         )
+    if url.database.startswith("file:"):
+        raise ConfigError("ANYTUNE_LEDGER names a SQLite file by a URI.", fix="Name its path: sqlite:////folder/ledger.db.")
     return url
 
 

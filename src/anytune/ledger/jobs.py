@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-__all__ = ["change", "clean", "find", "job_of", "known_job", "latest", "listed", "observe", "one", "remove", "request_cancel", "spent"]
+__all__ = ["change", "clean", "find", "job_of", "known_job", "latest", "listed", "observe", "one", "remove", "request_cancel"]
 
 _JOBS = tables.jobs
 _PREFIX = 6
@@ -105,15 +105,6 @@ def latest(connection: Connection, ledger: str, *, backend: str, account: str, n
     query = select(_JOBS).where(key).order_by(_JOBS.c.attempt.desc()).limit(1)
     row = connection.execute(query.with_for_update() if lock else query).one_or_none()
     return None if row is None else job_of(row, ledger)
-
-
-def spent(connection: Connection, *, backend: str, account: str, name: str, now: datetime) -> tuple[float, float]:
-    """Sum dollars and running minutes over all attempts of a key. Cost that no backend reported counts as nothing."""
-    key = (_JOBS.c.backend == backend) & (_JOBS.c.account == account) & (_JOBS.c.name == name)
-    rows = connection.execute(select(_JOBS.c.cost_usd, _JOBS.c.started_at, _JOBS.c.ended_at).where(key)).all()
-    spans = [(row.ended_at or now) - row.started_at for row in rows if row.started_at is not None]
-    minutes = sum((max(span.total_seconds(), 0.0) / 60 for span in spans), start=0.0)
-    return sum((row.cost_usd or 0.0 for row in rows), start=0.0), minutes
 
 
 def change(connection: Connection, job_id: str, ledger: str, *, now: datetime, **values: Any) -> JobRow:

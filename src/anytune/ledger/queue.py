@@ -30,6 +30,8 @@ HEARD_S = 90.0
 
 _FIRST_S, _LONGEST_S, _LONGEST_TOLD_S = 10.0, 600.0, 3600.0
 """Pauses after refusals: doubling where the provider names none, and never longer than an hour on its word."""
+_DOUBLINGS = 6
+"""After so many the longest pause is reached."""
 
 _JOBS = tables.jobs
 _ENDED = [status.value for status in Status if status.terminal]
@@ -83,7 +85,7 @@ def holders(connection: Connection, row: JobRow, *, unseen_since: datetime) -> l
 
 def put_off(connection: Connection, row: JobRow, error: RateLimited, *, now: datetime) -> JobRow:
     """Let a job wait that its provider took not, and was shown not to have. All of its account wait with it."""
-    pause_s = min(_LONGEST_S, _FIRST_S * 2.0 ** max(row.fence - 1, 0))
+    pause_s = min(_LONGEST_S, _FIRST_S * 2.0 ** min(max(row.fence - 1, 0), _DOUBLINGS))
     if error.retry_after is not None:
         pause_s = min(max(error.retry_after, 0.0), _LONGEST_TOLD_S)
     waiting = jobs.clean(f"the provider takes no more jobs now: {error.message}")

@@ -120,7 +120,7 @@ class Reconciliation:
                     raise self._in_doubt(row, "the provider's listing stayed incomplete", fix=_later(row))
                 self.sleep(self._pause(settle_s, sent, found))
         if policy == "reconcile_then_ask" and not self.ledger.job(row.id).cancel_requested:  # what shall end is not sent again
-            raise self._in_doubt(row, "no such job is listed, though it would be by now", fix=_asked(row))
+            raise _asking(self._in_doubt(row, "no such job is listed, though it would be by now", fix=_asked(row)))
         return self._released(row)
 
     def once(self, row: JobRow) -> JobRow:
@@ -253,14 +253,15 @@ def sweep(
     """
     oldest = ledger.clock() - timedelta(seconds=within_s)
     cancelled: list[str] = []
-    for row in ledger.jobs(backend=backend.name) if only is None else [ledger.job(only)]:
-        if row.account != backend.account or not sweepable(row, oldest):
+    for known in ledger.jobs(backend=backend.name) if only is None else [ledger.job(only)]:
+        if known.account != backend.account or not sweepable(known, oldest):
             continue
-        order = order_of(row, files_of(ledger, row))
+        order = order_of(known, files_of(ledger, known))
         found = retry.read(lambda order=order: backend.find(order), backend=backend)  # type: ignore[misc]
-        tagged = [
-            job for job in found.jobs if _ours(job, row)
-        ]  # one with our tag and another hash is not touched, and keeps no row waiting
+        row = ledger.job(known.id)  # again: a rejected one that was sent anew meanwhile may be the one that was found
+        if not sweepable(row, oldest):
+            continue
+        tagged = [job for job in found.jobs if _ours(job, row)]  # one with our tag and another hash is not touched
         extras = [job.id for job in tagged if job.id != row.remote_id and not job.status.terminal]
         for extra in extras:
             done = cancel_extra(backend, retry, row, extra)
@@ -353,14 +354,21 @@ def _matches(found: Found, row: JobRow) -> list[RemoteJob]:
     tagged = [job for job in found.jobs if (job.ref or job.id) == row.id]
     for job in tagged:
         if not _same_hash(job.spec_hash, row.spec_hash):
-            raise SubmitInDoubt(
+            found_another = SubmitInDoubt(
                 f"{job.id} at {row.backend} carries the tag of job {row.name!r} ({row.id}) and another spec hash.",
                 fix="Somebody changed its metadata: cancel it there, or take it: "
                 f"`anytune jobs attach {row.profile or row.backend} {job.id} --name {row.name}`.",
                 backend=row.backend,
                 job_id=row.id,
             )
+            raise _asking(found_another)
     return tagged
+
+
+def _asking(error: SubmitInDoubt) -> SubmitInDoubt:
+    """Say of a doubt that only a person ends it."""
+    error.asks = True
+    return error
 
 
 def _ours(job: RemoteJob, row: JobRow) -> bool:

@@ -52,6 +52,17 @@ class Sender(Value):
         """Tell whether this machine has been up since, so that monotonic times compare."""
         return self.host == host() and self.boot_id == _boot_id()
 
+    def age_s(self, clock_s: float) -> float | None:
+        """Give the most seconds that can have gone by since, by clocks that nobody sets; None where they do not compare.
+
+        Args:
+            clock_s: Seconds on the machine's monotonic clock. It stands still while the machine sleeps, so that sleep is added.
+        """
+        counts_sleep = getattr(time, "CLOCK_BOOTTIME", None)
+        if counts_sleep is None or not self.same_boot():
+            return None
+        return max(clock_s - self.monotonic_s + time.clock_gettime(counts_sleep) - time.monotonic(), 0.0)
+
 
 @contextmanager
 def sending(clock: Callable[[], float] = time.monotonic) -> Iterator[Sender]:

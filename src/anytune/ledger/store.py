@@ -172,14 +172,6 @@ class Ledger:
         with self.database.read() as connection:
             return jobs.latest(connection, self.uuid, backend=backend, account=account, name=name)
 
-    def spent(self, backend: str, account: str, name: str) -> tuple[float, float]:
-        """Sum dollars and minutes over all attempts of a key: what a budget is held against.
-
-        Minutes count from the first look that saw an attempt running to the first that saw it ended, pauses included.
-        """
-        with self.database.read() as connection:
-            return jobs.spent(connection, backend=backend, account=account, name=name, now=self.clock())
-
     def record(self, job_id: str, snapshot: Snapshot, *, since: int | None = None) -> JobRow:
         """Take in one observation by the status machine (`following`): an ended job stays as it ended.
 

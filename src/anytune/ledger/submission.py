@@ -38,6 +38,7 @@ from anytune.ledger.reconcile import OnInDoubt, Reconciliation, abandoned, cance
 from anytune.ledger.sender import Sender, sending
 from anytune.ledger.uploads import Uploads
 from anytune.paths import host
+from anytune.retry import unsent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -190,7 +191,11 @@ class _Submission:
                 with self.ledger.database.write() as connection:
                     queue.put_off(connection, row, error, now=self.ledger.clock())
             return error
-        except Exception as error:  # noqa: BLE001 - whatever it is, a job may exist now: the row says so, and the caller looks for it
+        except Exception as error:  # whatever else it is, a job may exist now: the row says so, and the caller looks for it
+            if unsent(error) and not self.backend.capabilities.local:
+                if self._released(row):
+                    return None
+                raise
             self._doubt(row, f"{type(error).__name__}: {error}")
             return error
         except BaseException as error:
@@ -227,15 +232,33 @@ class _Submission:
         with self.ledger.database.write() as connection:
             transitions.reject(connection, row, str(error), now=self.ledger.clock())
 
+    def _released(self, row: JobRow) -> bool:
+        """Go back to `intent` after a create that nobody took the connection for; tells whether the job has ended or moved on by that."""
+        with self.ledger.database.write() as connection:
+            released = transitions.release(connection, row, now=self.ledger.clock())
+        return released is None or released.status.terminal
+
     def _doubt(self, row: JobRow, why: str) -> JobRow:
         with self.ledger.database.write() as connection:
             return transitions.doubt(connection, row, why, now=self.ledger.clock()) or row
 
     def _refuse_elsewhere(self, row: JobRow) -> None:
-        if self.backend.capabilities.local and row.host not in {None, host()} and row.submit_state != "submitted":
+        """Refuse to look where the job cannot be: another machine or account has no such job, and that would be taken for its absence."""
+        local = self.backend.capabilities.local
+        if row.submit_state == "submitted" or row.status.terminal:
+            return
+        if local and row.host not in {None, host()}:
             raise SubmitInDoubt(
                 f"Job {row.name!r} ({row.id}) belongs to {row.host}, and only that machine can see whether it runs there.",
                 fix=f"Run the script on {row.host}.",
+                backend=row.backend,
+                job_id=row.id,
+            )
+        if not local and row.account != self.backend.account:
+            raise ConfigError(
+                f"Job {row.name!r} ({row.id}) belongs to account {row.account}, and {row.profile or row.backend} is set up for "
+                f"{self.backend.account} here.",
+                fix="Give the key, endpoint or profile of that account.",
                 backend=row.backend,
                 job_id=row.id,
             )

@@ -32,6 +32,8 @@ _FIRST_S, _LOOK_S = 0.5, 15.0
 """Seconds between two looks at the ledger: short after something changed, so that it leaves soon; then longer. A look is one query."""
 
 _AGAIN_S, _AGAIN_LONGEST_S = 1.0, 300.0
+_DOUBLINGS = 9
+"""After so many the longest pause is reached. Unbounded, the power of the 1,024th try, after 3.5 days, ends the watch (`OverflowError`)."""
 _STOP_S = 60.0
 _ENTER_S = 1.0
 
@@ -152,7 +154,7 @@ class Watch:
                 self._stuck.pop(deployment.id, None)
                 log.info("%s (%s) is gone", deployment.id, deployment.row.remote_id)
             except Exception as error:  # noqa: BLE001 - a host that still bills is worth every further try
-                wait_s = min(_AGAIN_LONGEST_S, _AGAIN_S * 2.0**tries)
+                wait_s = min(_AGAIN_LONGEST_S, _AGAIN_S * 2.0 ** min(tries, _DOUBLINGS))
                 self._again[deployment.id] = (tries + 1, self.clock() + timedelta(seconds=wait_s))
                 if not isinstance(error, (Transient, WaitTimeout)):
                     self._stuck[deployment.id] = helpless = error

@@ -57,7 +57,7 @@ class Purse:
         for row in listed:
             at = self.clock()
             last = max(row.updated_at, self._tried.get(row.id, row.updated_at))
-            if (at - last).total_seconds() < self.look_s:
+            if abs((at - last).total_seconds()) < self.look_s:  # a clock that was set back makes no look lie ahead
                 continue
             self._tried[row.id] = at
             try:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from anytune import Capabilities, FineTuneJob, Status, aio, watch_many
-from anytune.errors import AuthError, JobPaused, NotFound, WaitTimeout
+from anytune.errors import AuthError, JobPaused, NotFound, SubmitInDoubt, WaitTimeout
 from anytune.fleet import Fleet
 from anytune.testing import Fault, Faults, Life, MemoryBackend
 
@@ -113,6 +113,7 @@ def test_a_job_that_its_provider_does_not_know_is_told_and_the_others_go_on(yard
     changes = list(watch_many(jobs, context=yard.context))
     assert [change.job.name for change in changes if isinstance(change.error, NotFound)] == [jobs[2].name]
     assert set(ends(changes)) == {job.name for job in jobs} - {jobs[2].name}
+    assert yard.context.ledger.job(jobs[2].id).status is Status.UNKNOWN
 
 
 class Short(MemoryBackend):
@@ -207,6 +208,18 @@ def test_a_job_that_was_not_sent_yet_is_sent(yard: Yard) -> None:
     assert ends(watch_many(context=yard.context)) == {"job-0": Status.SUCCEEDED, "job-1": Status.SUCCEEDED}
     assert backend.calls["submit"] == 2
     assert sent
+
+
+def test_a_job_whose_doubt_only_a_person_ends_is_told_and_the_others_go_on(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("anytune.ledger.submission.policy_for", lambda *_: "reconcile_then_ask")  # as above $10
+    backend = yard.backend(faults=Faults(calls=(Fault(kind="server_error", on="submit", skip=1, times=1),)))
+    yard.jobs(backend, 1)
+    with pytest.raises(SubmitInDoubt):
+        yard.jobs(backend, 1)
+    changes = list(watch_many(context=yard.context, timeout_s=3600.0))
+    assert [change.job.name for change in changes if isinstance(change.error, SubmitInDoubt)] == ["job-1"]
+    assert ends(changes) == {"job-0": Status.SUCCEEDED}
+    assert backend.calls["submit"] == 2
 
 
 def test_a_nudge_wakes_the_watch_across_processes(yard: Yard) -> None:

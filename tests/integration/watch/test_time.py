@@ -234,3 +234,24 @@ def test_a_reaper_of_one_backend_leaves_the_others_alone(street: Street) -> None
     street.sleep(120)
     assert reap(backend="openai", context=street.context).gone == []
     assert len(reap(backend="memory", context=street.context).gone) == 1
+
+
+def test_a_host_that_cannot_be_ended_for_a_week_ends_no_watch(street: Street) -> None:
+    deployment = street.host(60)
+    street.open(Fault(kind="auth", on="undeploy", times=100_000))
+    street.sleep(61)
+    made = Watch(street.context, "memory", "mine", lock=street.folder / "scope.lock", pause=street.sleep, clock=street.wall)
+    made._again[deployment.id] = (2000, street.wall())
+    assert made._act([deployment]) is not None
+    assert (made._again[deployment.id][1] - street.wall()).total_seconds() == pytest.approx(300, abs=1)
+
+
+def test_a_clock_that_was_set_back_keeps_no_watch_from_looking(street: Street) -> None:
+    street.lives = Life.of(queued=0, steps=400)
+    street.open()
+    job = street.create(street.provider, budget={"max_usd": 0.055})
+    street.sleep(HOUR)
+    job.refresh()
+    street.now -= HOUR / 2
+    street.watch(until=street.now + HOUR / 4)
+    assert street.context.ledger.job(job.id).overdrawn_at is not None

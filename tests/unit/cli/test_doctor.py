@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from anytune.runtime import runtime
 from anytune.testing import MemoryBackend
 from anytune.values import Finding, now
 
@@ -154,6 +155,7 @@ def test_doctor_warns_of_a_host_that_is_over_its_time(cli, monkeypatch):
     cli("deploy", "minutes", "--ttl", "1h")
     later = now() + timedelta(hours=2)
     monkeypatch.setattr("anytune.watch.ending.now", lambda: later)
+    monkeypatch.setattr(runtime().ledger, "clock", lambda: later)
     checks = {check["what"]: check for check in cli.json("doctor")["checks"]}
     assert checks["deployment minutes"]["level"] == "warning"
     assert "over its time" in checks["deployment minutes"]["detail"]

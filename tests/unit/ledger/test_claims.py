@@ -84,16 +84,6 @@ def test_the_name_at_another_backend_or_account_is_another_job(claim):
     assert len(ids) == 3
 
 
-def test_cost_and_minutes_add_up_over_attempts(ledger, claim, clock):
-    for cost in (1.25, 2.5):
-        row = claim(new_attempt=True)
-        end(ledger, row, Status.RUNNING)
-        clock.sleep(120)
-        end(ledger, row, Status.FAILED, cost_usd=cost)
-    assert ledger.spent("memory", "default", "recipes") == (3.75, pytest.approx(4.0))
-    assert ledger.spent("memory", "default", "other") == (0.0, 0.0)
-
-
 def test_the_row_holds_the_spec_so_that_its_hash_comes_out_again(claim, train):
     for method in (SFT(n_epochs=3, seed=1), DPO(beta=0.2)):
         row = claim(name=method.type, method=method, adapter=LoRA(r=4, target_modules=("q_proj", "v_proj")))

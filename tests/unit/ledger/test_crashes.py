@@ -109,7 +109,7 @@ def _run(ledger, state, train, *, key):
         data={"train": train},
         host=None,
     )
-    return submit(ledger, MemoryBackend(state_file=state), row, retry=Retry())
+    return submit(ledger, MemoryBackend(state_file=state, account=key), row, retry=Retry())
 
 
 def _live_until(moment, nth, state, train):

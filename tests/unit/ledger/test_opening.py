@@ -14,7 +14,9 @@ from anytune.ledger import Ledger
 pytestmark = pytest.mark.usefixtures("home")
 
 
-@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "mysql://host/x", "not a url"])
+@pytest.mark.parametrize(
+    "url", ["sqlite://", "sqlite:///:memory:", "sqlite:///file:/tmp/ledger.db?mode=ro&uri=true", "mysql://host/x", "not a url"]
+)
 def test_what_cannot_hold_a_ledger_is_refused(url):
     with pytest.raises(ConfigError, match="ANYTUNE_LEDGER"):
         Ledger.open(url)

@@ -147,6 +147,14 @@ def test_pauses_grow_where_the_provider_names_none(claim, memory, send, clock):
     assert pauses == [10, 20, 40]
 
 
+def test_after_a_week_of_refusals_the_pause_is_the_longest_one(claim, memory, send, clock, ledger):
+    row = claim()
+    with ledger.database.write() as connection:
+        connection.exec_driver_sql("UPDATE anytune_jobs SET fence = 1100")
+    row = send(row, memory(faults=Faults(calls=(Fault(kind="rate_limit"),))))
+    assert (row.not_before - clock.now()).total_seconds() == 600
+
+
 def test_what_the_provider_refused_one_job_the_others_of_its_account_wait_for(claim, narrow, send, clock):
     backend = narrow(limit=9, faults=Faults(calls=(Fault(kind="rate_limit", retry_after=30),)))
     send(claim(name="first"), backend)

@@ -9,10 +9,12 @@ import pytest
 from anytune.backend import Found, RemoteJob
 from anytune.errors import (
     AuthError,
+    ConfigError,
     FineTuningUnavailable,
     QuotaExceeded,
     Rejected,
     SubmitInDoubt,
+    Unreachable,
 )
 from anytune.ledger import Ledger, sweep, transitions
 from anytune.ledger.sender import sending
@@ -387,3 +389,79 @@ def test_an_interrupt_during_the_create_leaves_the_job_in_doubt(claim, memory, s
         send(row, backend)
     assert ledger.job(row.id).submit_state == "in_doubt"
     assert send(row, backend.reopened()).remote_id == "job-000001"
+
+
+class Closed(MemoryBackend):
+    """Nobody takes the connection of the first create."""
+
+    opened = False
+
+    def submit(self, order):
+        if not self.opened:
+            self.opened = True
+            raise OSError("the vendor's own") from ConnectionRefusedError()
+        return super().submit(order)
+
+
+def test_a_create_that_nobody_took_the_connection_for_is_not_in_doubt(claim, memory, send, ledger, clock):
+    backend = memory(cls=Closed, settle_s=300)
+    row, began = claim(), clock.seconds
+    with pytest.raises(Unreachable):
+        send(row, backend)
+    assert ledger.job(row.id).submit_state == "intent"
+    assert send(row, backend).submit_state == "submitted"
+    assert jobs_made(backend) == 1
+    assert clock.seconds - began < 1
+
+
+def test_a_job_cancelled_while_nobody_took_the_connection_is_over(claim, memory, send, ledger):
+    class Wished(Closed):
+        def submit(self, order):
+            ledger.request_cancel(order.ref)
+            return super().submit(order)
+
+    backend = memory(cls=Wished)
+    assert send(claim(), backend).status is Status.CANCELLED
+    assert jobs_made(backend) == 0
+
+
+def test_a_reply_lost_while_a_refused_connection_is_handled_is_in_doubt_all_the_same(claim, memory, send):
+    backend = memory(settle_s=300, faults=Faults(calls=(Fault(kind="drop_reply"),)))
+    try:
+        raise ConnectionRefusedError
+    except ConnectionRefusedError:
+        row = send(claim(), backend)
+    assert (row.remote_id, backend.calls["submit"], jobs_made(backend)) == ("job-000001", 1, 1)
+
+
+def test_with_a_key_of_another_account_a_job_in_doubt_is_neither_absent_nor_sent_again(claim, memory, send, ledger):
+    faults = Faults(calls=(Fault(kind="drop_reply"), Fault(kind="server_error", on="find", times=5)))
+    row = claim()
+    with pytest.raises(SubmitInDoubt):
+        send(row, memory(faults=faults))
+    another = memory(account="another")
+    with pytest.raises(ConfigError, match="belongs to account default, and memory is set up for another here"):
+        send(row, another)
+    assert not another.calls
+    assert ledger.job(row.id).submit_state == "in_doubt"
+
+
+def test_a_job_that_is_sent_anew_while_the_sweep_looks_is_not_taken_for_a_second_one(claim, memory, send, ledger, train):
+    class Busy(MemoryBackend):
+        """Somebody corrects the reason and runs the script again just before the listing is made."""
+
+        rerun = None
+
+        def find(self, order):
+            again, self.rerun = self.rerun, None
+            if again is not None:
+                again()
+            return super().find(order)
+
+    faults = Faults(calls=(Fault(kind="server_error"), Fault(kind="reject", skip=1)))
+    backend = memory(cls=Busy, faults=faults)
+    with pytest.raises(Rejected):
+        send(claim(), backend)
+    backend.rerun = lambda: send(claim(), backend)
+    assert sweep(ledger, backend, retry=Retry()) == []
+    assert [job.cancelled for job in backend.store.read().jobs.values()] == [False]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from anytune import TunedModel, upkeep
-from anytune.errors import AnytuneError, WaitTimeout
+from anytune.errors import AnytuneError, LedgerAway, LedgerError, WaitTimeout
 from anytune.retry import unsent
 from anytune.testing import Fault, Life, MemoryBackend
 
@@ -122,3 +122,33 @@ def test_only_a_connection_that_nobody_took_is_known_to_have_sent_nothing(cause,
     error = RuntimeError("no luck")
     error.__cause__ = cause()
     assert unsent(error) is expected
+
+
+def test_a_ledger_that_was_away_when_a_host_was_made_is_told_again(desk, tuned, monkeypatch):
+    written, ledger = desk.context.ledger.record_deployment, desk.context.ledger
+    away = [LedgerAway("The database restarts.")]
+
+    def record(*arguments, **more):
+        if away:
+            raise away.pop()
+        return written(*arguments, **more)
+
+    monkeypatch.setattr(ledger, "record_deployment", record)
+    deployment = tuned.deploy(ttl_s=60)
+    assert (deployment.state, deployment.row.remote_id) == ("starting", desk.backend.list_deployments()[0].id)
+
+
+def test_a_host_whose_making_could_not_be_written_down_is_not_taken_for_gone(desk, tuned, monkeypatch):
+    ledger = desk.context.ledger
+
+    def record(*_arguments, **_more):
+        raise LedgerError("The disk is full.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ledger, "record_deployment", record)
+        with pytest.raises(LedgerError):
+            tuned.deploy(ttl_s=60)
+    assert (only(desk).state, only(desk).stop_requested) == ("planned", True)
+    upkeep.reconcile(wait=True, context=desk.context)
+    assert only(desk).state == "gone"
+    assert [host.state for host in desk.backend.list_deployments()] in ([], ["gone"])
