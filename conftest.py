@@ -15,9 +15,7 @@ _HOME = pytest.StashKey[Path]()
 
 def pytest_configure(config: pytest.Config) -> None:
     """Point anytune at an empty folder, and at no ledger or configuration of the person's own."""
-    if (
-        signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-    ):  # so in the background of a shell, and children inherit it: Ctrl-C would do nothing
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in a shell's background; children inherit it
         signal.signal(signal.SIGINT, signal.default_int_handler)
     config.stash[_HOME] = Path(tempfile.mkdtemp(prefix="anytune-tests-"))
     os.environ["ANYTUNE_HOME"] = str(config.stash[_HOME])
