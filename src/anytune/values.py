@@ -22,6 +22,7 @@ __all__ = [
     "Piece",
     "Pushed",
     "Quote",
+    "Recipe",
     "Rendered",
     "Snapshot",
     "Status",
@@ -282,6 +283,30 @@ class Snapshot(Value):
     resolved: dict[str, Any] = Field(default_factory=dict)
     observed_at: datetime = Field(default_factory=now)
     raw: dict[str, Any] = Field(default_factory=dict)
+
+
+class Recipe(Value):
+    """What a job was made of, as its host tells it: enough to train the same elsewhere.
+
+    Attributes:
+        id: The backend's id of the job.
+        status: Where the job is.
+        model: What was tuned.
+        method: The method as a spec has it: its `type`, and what was set or chosen, by anytune's names.
+        files: The backend's ids of the data files, by role.
+        name: What the job, or its model's name, was given as a word; empty where there is none.
+        tuned: Id of the model that it made; None where there is none (yet).
+        others: What was set in the host's own words, for which a spec has none.
+    """
+
+    id: str
+    status: Status
+    model: str
+    method: dict[str, Any]
+    files: dict[str, str]
+    name: str = ""
+    tuned: str | None = None
+    others: dict[str, Any] = Field(default_factory=dict)
 
 
 class Event(Value):

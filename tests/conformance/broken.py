@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
-from anytune.backend import Found
+from anytune.backend import Found, RemoteFile
 from anytune.errors import NotFound, Rejected
 from anytune.testing import BackendConformance, BackendKit, Faults, MemoryBackend
 from anytune.testing.life import status_of
@@ -104,10 +104,10 @@ class TakesAnyMethod(Broken):
 
 
 class UploadsNothing(Broken):
-    breaks: ClassVar = {"B08"}
+    breaks: ClassVar = {"B08", "B68"}
 
     def upload(self, file):
-        path = type("Present", (), {"exists": lambda self: True})()
+        path = type("Present", (), {"exists": lambda self: True, "absolute": lambda self: self})()
         return super().upload(file.model_copy(update={"path": path}))
 
 
@@ -803,6 +803,34 @@ class OnePageOfIds(Broken):
 
     def poll_many(self, job_ids):
         return super().poll_many(job_ids[:100])
+
+
+class RecipeWithoutFiles(Broken):
+    breaks: ClassVar = {"B67"}
+
+    def recipe(self, job_id):
+        return super().recipe(job_id).model_copy(update={"files": {}})
+
+
+class DownloadAppends(Broken):
+    breaks: ClassVar = {"B68"}
+
+    def download(self, file_id, path):
+        before = path.read_bytes() if path.exists() else b""
+        got = super().download(file_id, path)
+        path.write_bytes(before + path.read_bytes())
+        return got
+
+
+class DownloadGivesAnEmptyFile(Broken):
+    breaks: ClassVar = {"B69"}
+
+    def download(self, file_id, path):
+        try:
+            return super().download(file_id, path)
+        except NotFound:
+            path.write_bytes(b"")
+            return RemoteFile(id=file_id, sha256="", size_bytes=0)
 
 
 BROKEN = [cls for cls in vars().copy().values() if isinstance(cls, type) and issubclass(cls, Broken) and "breaks" in vars(cls)]

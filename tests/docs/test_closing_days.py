@@ -17,6 +17,7 @@ NAMES_DAYS = [
     PAGE,
     ROOT / "docs" / "explanation" / "what-it-costs.md",
     *(ROOT / "docs" / room / f"{host}.md" for room in ("tutorial", "how-to") for host in ("openai", "azure")),
+    ROOT / "docs" / "how-to" / "move-off-openai.md",
     ROOT / "README.md",
 ]
 MARKED = re.compile(r"(<!-- days of (\w+): [^>]*-->\n).*?(<!-- end of days -->)", re.DOTALL)

@@ -42,7 +42,7 @@ def invoke(arguments: Sequence[str]) -> int:
     try:
         code = app(list(arguments), prog_name="anytune", standalone_mode=False)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last stop: whatever it is, it is told and ends in a code
-        return _ended(error, arguments, as_json=as_json)
+        return _apart(_ended(error, arguments, as_json=as_json), arguments)
     if code == ExitCode.INTERRUPTED and not isinstance(code, ExitCode):  # Typer's own 130: no command has told it yet
         return _interrupted(KeyboardInterrupt(), as_json=as_json)
     return int(code or 0)
@@ -67,6 +67,11 @@ def _ended(error: BaseException, arguments: Sequence[str], *, as_json: bool) -> 
         _tell(error, message, as_json=as_json, fix=f"`{_command(arguments)} --help` shows what there is.", kind="UsageError")
         return ExitCode.USAGE
     return _unexpected(error, as_json=as_json)
+
+
+def _apart(code: ExitCode, arguments: Sequence[str]) -> ExitCode:
+    """Keep mistakes apart from verdicts: `gate` says fail by 1 and inconclusive by 2."""
+    return ExitCode.NOT_GATED if list(arguments[:1]) == ["gate"] and code in {ExitCode.FAILED, ExitCode.USAGE} else code
 
 
 def _command(arguments: Sequence[str]) -> str:

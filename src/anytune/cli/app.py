@@ -14,8 +14,10 @@ from anytune.cli import (
     data,
     deployments,
     doctor,
+    evaluate,
     gc,
     jobs,
+    migrate,
     push,
     quickstart,
     reap,
@@ -46,6 +48,11 @@ app.add_typer(deployments.app, name="deployments")
 app.command("reap")(reap.reap)
 app.command("reconcile")(upkeep.reconcile)
 app.command("orphans")(upkeep.orphans)
+app.command("evaluate")(evaluate.evaluate)
+app.command("gate")(evaluate.gate)
+app.command("advise")(evaluate.advise)
+app.command("capture")(migrate.capture)
+app.command("migrate")(migrate.migrate)
 app.command("costs")(costs.costs)
 app.command("push")(push.push)
 app.command("chat")(chat.chat)

@@ -25,6 +25,8 @@ class ExitCode(IntEnum):
     """The ledger cannot be opened, read or written."""
     IN_DOUBT = 6
     """Something may exist or bill at a provider that nobody has confirmed: `anytune reconcile` looks again."""
+    NOT_GATED = 64
+    """`gate` could decide nothing: what ends in 1 or 2 elsewhere. There these two are its verdicts, and no mistake may look like one."""
     UNEXPECTED = 70
     """A fault in anytune: `ANYTUNE_DEBUG=1` shows its traceback."""
     INTERRUPTED = 130

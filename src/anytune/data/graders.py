@@ -165,11 +165,12 @@ _GRADER: TypeAdapter[StringCheck | TextSimilarity | Python | ScoreModel | LabelM
 )
 
 
-def judge_grader(raw: object) -> list[Finding]:
+def judge_grader(raw: object, *, labels: bool = False) -> list[Finding]:
     """Find what is wrong with a grader's definition.
 
     Args:
         raw: The definition, as JSON has it.
+        labels: A label_model may stand by itself: evaluations take it for right or wrong, reinforcement tuning cannot.
 
     Returns:
         Nothing where it is good; findings have the code `bad-grader` and concern no row.
@@ -179,7 +180,7 @@ def judge_grader(raw: object) -> list[Finding]:
     except ValidationError as error:
         return list(_refused(error))
     found = list(_judged(grader, "grader"))
-    if isinstance(grader, LabelModel):
+    if isinstance(grader, LabelModel) and not labels:
         found.append(_bad("`grader` is a label_model, which gives no number by itself.", "Put it into a multi grader."))
     if not found and not any("sample." in name for name in _references(raw)) and not _runs(grader):
         words = "The grader never looks at the model's answer."

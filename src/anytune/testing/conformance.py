@@ -37,6 +37,7 @@ from anytune.testing.scenarios.needs import needed
 from anytune.testing.scenarios.observe import Observe
 from anytune.testing.scenarios.publishing import Publishing
 from anytune.testing.scenarios.ready import Ready
+from anytune.testing.scenarios.recalling import Recalling
 from anytune.testing.scenarios.refusals import Refusals
 from anytune.testing.scenarios.rows import Rows
 from anytune.testing.scenarios.sharing import Sharing
@@ -60,6 +61,7 @@ class BackendConformance(
     Ready,
     Files,
     Many,
+    Recalling,
     Control,
     Tell,
     Observe,

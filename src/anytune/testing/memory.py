@@ -37,7 +37,7 @@ __all__ = ["DurableMemoryBackend", "MemoryBackend"]
 
 _ABILITIES: tuple[Ability, ...] = (
     "upload", "events", "metrics", "checkpoints", "pause", "resume", "delete_model", "deploy", "continue", "render", "probe",
-    "list_jobs", "list_deployments", "adapters", "push", "poll_many",
+    "list_jobs", "list_deployments", "adapters", "push", "poll_many", "recipe",
 )  # fmt: skip
 _SETTINGS = frozenset(
     {"num_train_epochs", "max_steps", "learning_rate", "per_device_train_batch_size", "seed", "adapter.type", "adapter.r"}
@@ -157,6 +157,8 @@ class MemoryBackend(Hosting, Filing, Publishing, Backend):
                 life=self.lives[min(number, len(self.lives)) - 1],
                 since=now + late,
                 resolved={"num_train_epochs": 1} | order.spec.settings(),
+                method=order.spec.method.model_dump(mode="json", exclude_unset=True) | {"type": order.spec.method.type},
+                files={role: file.id for role, file in order.files.items()},
             )
             if key and job.id in state.jobs:
                 job = state.jobs[job.id]

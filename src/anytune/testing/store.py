@@ -22,11 +22,12 @@ __all__ = ["CommitRecord", "DeploymentRecord", "FileRecord", "JobRecord", "RepoR
 
 
 class FileRecord(BaseModel):
-    """An uploaded file; its bytes are not kept. It is looked at `polls_left` times before it is ready, or `refused` for a reason."""
+    """An uploaded file; of its bytes only where they lay is kept. It is looked at `polls_left` times before it is ready, or `refused`."""
 
     id: str
     sha256: str
     size_bytes: int
+    path: str = ""
     polls_left: int = 0
     refused: str = ""
 
@@ -51,6 +52,8 @@ class JobRecord(BaseModel):
     cancelled: bool = False
     cancel_polls: int = 0
     resolved: dict[str, Any] = Field(default_factory=dict)
+    method: dict[str, Any] = Field(default_factory=dict)
+    files: dict[str, str] = Field(default_factory=dict)
     events: list[Event] = Field(default_factory=list)
     metrics: list[Metric] = Field(default_factory=list)
     checkpoints: list[Checkpoint] = Field(default_factory=list)

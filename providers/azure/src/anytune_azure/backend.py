@@ -33,7 +33,7 @@ __all__ = ["AzureBackend"]
 _ABILITIES: frozenset[Ability] = frozenset(
     {
         "upload", "events", "metrics", "checkpoints", "pause", "resume", "delete_model", "deploy", "continue", "list_jobs",
-        "list_deployments", "poll_many",
+        "list_deployments", "poll_many", "recipe",
     }
 )  # fmt: skip
 

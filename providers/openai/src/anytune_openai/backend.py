@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["OpenAIBackend"]
 
 _ABILITIES: frozenset[Ability] = frozenset(
-    {"upload", "events", "metrics", "checkpoints", "pause", "resume", "delete_model", "continue", "list_jobs", "poll_many"}
+    {"upload", "events", "metrics", "checkpoints", "pause", "resume", "delete_model", "continue", "list_jobs", "poll_many", "recipe"}
 )
 
 _MIN_ROWS = 10

@@ -5,7 +5,9 @@ The name carries the hash of the bytes, as the files API has no field for it: `a
 
 from __future__ import annotations
 
+import hashlib
 import logging
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from anytune.backend import RemoteFile
@@ -15,18 +17,23 @@ from anytune_openai.pages import listing
 from anytune_openai.replies import record
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from openai import OpenAI
 
     from anytune.values import LocalFile
     from anytune_openai.dialect import Dialect
 
-__all__ = ["LIMIT_BYTES", "abandon", "find", "name_of", "ready", "upload"]
+__all__ = ["LIMIT_BYTES", "abandon", "download", "find", "name_of", "ready", "upload"]
 
 LIMIT_BYTES: Final = 512 * 2**20
 """Largest file of the files API (OpenAI's and Azure's references, read 2026-11-22): larger ones go up in parts."""
 
 _PAGE = 10_000
 """Most files a page of the listing has (OpenAI's reference); a host that gives fewer is asked for the next page."""
+
+_PIECE_BYTES = 2**18
+_NAME = re.compile(r"anytune-[0-9a-f]{32}\.jsonl")
 
 _UNUSABLE = frozenset({"error", "failed", "deleting", "deleted", "expired"})
 _PREFERENCE = {"processed": 0, "uploaded": 1}
@@ -117,6 +124,27 @@ def ready(client: OpenAI, file: RemoteFile, dialect: Dialect) -> bool:
             )
         case _:
             return True
+
+
+def download(client: OpenAI, file_id: str, path: Path, *, timeout_s: float = 600.0) -> RemoteFile:
+    """Write a file's bytes into `path`, and hold them against the host's word: the size, and the hash that `upload` put into the name.
+
+    Raises:
+        MalformedReply: Other bytes came than the host holds.
+        openai.OpenAIError: As the client raises it; 404 where there is no such file any more.
+    """
+    held = record(client.files.with_raw_response.retrieve(file_id))
+    digest, size = hashlib.sha256(), 0
+    with client.with_options(timeout=timeout_s).files.with_streaming_response.content(file_id) as reply, path.open("wb") as target:
+        for piece in reply.iter_bytes(_PIECE_BYTES):
+            digest.update(piece)
+            size += target.write(piece)
+    sha256, name = digest.hexdigest(), held.get("filename")
+    named = isinstance(name, str) and _NAME.fullmatch(name) is not None
+    if (held.get("bytes") or size) != size or (named and name != name_of(sha256)):
+        fix = "Run the same again: it is fetched anew."
+        raise MalformedReply(f"File {file_id} came as {size:,} bytes that are not those the host holds.", fix=fix, raw=held)
+    return RemoteFile(id=file_id, sha256=sha256, size_bytes=size)
 
 
 def abandon(client: OpenAI, state: dict[str, Any]) -> None:

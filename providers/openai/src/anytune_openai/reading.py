@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from anytune import catalog
 from anytune.backend import RemoteJob
-from anytune.values import Checkpoint, DataStats, Event, ModelRef, Snapshot, Status, now
+from anytune.values import Checkpoint, DataStats, Event, ModelRef, Recipe, Snapshot, Status, now
 from anytune_openai.dialect import status_of
 from anytune_openai.errors import hint
 from anytune_openai.orders import LEDGER, NAME, REF, SPEC
@@ -19,11 +19,16 @@ if TYPE_CHECKING:
 
     from anytune_openai.dialect import Dialect
 
-__all__ = ["checkpoint", "event", "job", "method_of", "snapshot"]
+__all__ = ["checkpoint", "event", "job", "method_of", "recipe", "snapshot"]
 
 _LEVELS: Mapping[str, Literal["info", "warning", "error"]] = {"info": "info", "warn": "warning", "warning": "warning", "error": "error"}
 _AUTO = -1
 """How Azure writes `auto` (as recorded, read 2026-11-22)."""
+_UNSAID = (None, "auto", _AUTO)
+_SUFFIXES = ("user_provided_suffix", "suffix")
+"""Where hosts repeat the word that goes into the model's name: OpenAI as recorded, Azure by Microsoft's description."""
+_ASIDE = ("integrations", "trainingType")
+"""What a job has beside its method, for which a spec has no word."""
 
 
 def snapshot(raw: Mapping[str, Any], dialect: Dialect, *, catalogued: str | None = None) -> Snapshot:
@@ -97,6 +102,32 @@ def checkpoint(raw: Mapping[str, Any]) -> Checkpoint | None:
     )
 
 
+def recipe(raw: Mapping[str, Any], dialect: Dialect) -> Recipe:
+    """Give what a job was made of. A number that the host chose stands in the place of `auto`, wherever the record has it."""
+    seen, ours, inside = snapshot(raw, dialect), method_of(raw), _inside(raw)
+    plain = raw.get("hyperparameters")
+    told = _chosen(raw) | {name: value for name, value in (plain if isinstance(plain, dict) else {}).items() if value not in _UNSAID}
+    method = {"type": ours} | {name: told[theirs] for name, theirs in HYPERPARAMETERS[ours].items() if told.get(theirs) not in _UNSAID}
+    words = {*HYPERPARAMETERS[ours].values()}
+    others = {name: value for name, value in told.items() if name not in words and value not in _UNSAID}
+    others |= {name: raw[name] for name in _ASIDE if raw.get(name)}
+    if isinstance(raw.get("seed"), int):
+        method["seed"] = raw["seed"]
+    if isinstance(inside.get("grader"), dict):
+        method["grader"] = inside["grader"]
+    ids = {"train": raw.get("training_file"), "validation": raw.get("validation_file")}
+    return Recipe(
+        id=str(raw["id"]),
+        status=seen.status,
+        model=_text(raw.get("model")) or "",
+        method=method,
+        files={role: held for role, held in ids.items() if isinstance(held, str) and held},
+        name=next((word for key in _SUFFIXES if (word := _text(raw.get(key)))), ""),
+        tuned=seen.model.id if seen.model else None,
+        others=others,
+    )
+
+
 def method_of(raw: Mapping[str, Any]) -> str:
     """Name the method of a job in anytune's words; a job that does not say is a supervised one."""
     word = (raw.get("method") or {}).get("type")
@@ -125,15 +156,23 @@ def _error(raw: Mapping[str, Any], status: Status, dialect: Dialect) -> str:
 
 def _resolved(raw: Mapping[str, Any]) -> dict[str, Any]:
     """Give what the host chose, by anytune's names."""
-    given = raw.get("method")
-    ours = method_of(raw)
-    inside = given.get(METHODS[ours]) if isinstance(given, dict) else None
-    chosen = (inside.get("hyperparameters") if isinstance(inside, dict) else None) or raw.get("hyperparameters") or {}
-    if not isinstance(chosen, dict):
-        return {}
-    found = {name: chosen[theirs] for name, theirs in HYPERPARAMETERS[ours].items() if chosen.get(theirs) is not None}
+    chosen = _chosen(raw)
+    found = {name: chosen[theirs] for name, theirs in HYPERPARAMETERS[method_of(raw)].items() if chosen.get(theirs) is not None}
     found = {name: "auto" if value == _AUTO else value for name, value in found.items()}
     return found | ({"seed": raw["seed"]} if isinstance(raw.get("seed"), int) else {})
+
+
+def _inside(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what a job's method holds: its hyperparameters, and a grader where it has one."""
+    given = raw.get("method")
+    inside = given.get(METHODS[method_of(raw)]) if isinstance(given, dict) else None
+    return inside if isinstance(inside, dict) else {}
+
+
+def _chosen(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the hyperparameters in the host's words: those of the method, else those of the job itself, which older hosts have alone."""
+    chosen = _inside(raw).get("hyperparameters") or raw.get("hyperparameters") or {}
+    return chosen if isinstance(chosen, dict) else {}
 
 
 def _text(value: object) -> str | None:

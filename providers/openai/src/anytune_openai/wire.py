@@ -19,12 +19,13 @@ from anytune_openai.replies import record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from openai import OpenAI
 
     from anytune.backend import Found, Order, RemoteFile, RemoteJob
     from anytune.errors import AnytuneError
-    from anytune.values import Checkpoint, Event, LocalFile, Metric, ModelRef, Snapshot, Status
+    from anytune.values import Checkpoint, Event, LocalFile, Metric, ModelRef, Recipe, Snapshot, Status
     from anytune_openai.client import Connection
     from anytune_openai.dialect import Dialect
 
@@ -148,6 +149,14 @@ class WireBackend(Backend):
     def file_ready(self, file: RemoteFile) -> bool:
         """Look whether the host has taken a file in."""
         return files.ready(self.client, file, self.dialect)
+
+    def recipe(self, job_id: str) -> Recipe:
+        """Say what a job was made of."""
+        return reading.recipe(self._job(job_id), self.dialect)
+
+    def download(self, file_id: str, path: Path) -> RemoteFile:
+        """Fetch a file, as it was sent."""
+        return files.download(self.client, file_id, path, timeout_s=LONG_TIMEOUT_S)
 
     def events(self, job_id: str, after: str | None = None) -> list[Event]:
         """Give what the host said, oldest first."""

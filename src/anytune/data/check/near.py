@@ -116,6 +116,13 @@ class Near:
         for cluster in self._clusters():
             yield from self._told(cluster)
 
+    def leaked(self) -> list[int]:
+        """Give the numbers of the training rows that are nearly the same as a validation row."""
+        self._hash()
+        groups = ([cluster.first, *cluster.others] for cluster in self._clusters())
+        mixed = (group for group in groups if any(self._files[row] for row in group))
+        return sorted(self._numbers[row] for group in mixed for row in group if not self._files[row])
+
     def _hash(self) -> None:
         """Hash the rows that wait."""
         sets = [set(hashes) for hashes in self._sketch.hash_token_sets(self._waiting)]

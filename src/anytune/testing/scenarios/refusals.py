@@ -83,6 +83,7 @@ def _verbs(kit: BackendKit, ability: str) -> dict[str, Callable[[], object]]:
         "push": {"push": lambda: backend.push(model, PushOrder(repo="conformance/undeclared"))},
         "list_jobs": {"list_jobs": lambda: backend.list_jobs()},  # noqa: PLW0108 - looked up when it is called
         "poll_many": {"poll_many": lambda: backend.poll_many([UNKNOWN_ID])},
+        "recipe": {"recipe": lambda: backend.recipe(UNKNOWN_ID), "download": lambda: backend.download(UNKNOWN_ID, kit.folder / "no.jsonl")},
         "list_deployments": {"list_deployments": lambda: backend.list_deployments()},  # noqa: PLW0108 - as above
     }
     return calls[ability]
