@@ -99,7 +99,7 @@ def migrate(
     from anytune.settings import read_yaml  # noqa: PLC0415 - as above
 
     method = read_yaml(hyperparameters, what="the method", fix="Write `type: sft` and settings.") if hyperparameters else None
-    graders = {} if criteria is None else {"graders": read_criteria(criteria)}
+    graders: dict[str, Any] = {} if criteria is None else {"graders": read_criteria(criteria)}
     done = migrating.migrate(
         source, to=to, model=model, name=name, train=train, validation=validation, method=method, adapter=adapter,
         settings=options.read(setting or ()), sweep=sweep, accept_losses=accept_losses, accept=accept or (), data=data, captured=captured,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from anytune.errors import ConfigError
 from anytune.evaluation.report import figures, plain, words
-from anytune.evaluation.spec import Again, Arm, EvaluationSpec, Nearest, Rule, ZeroShot
+from anytune.evaluation.spec import Again, Arm, Captured, EvaluationSpec, Nearest, Rule, ZeroShot
 from anytune.evaluation.values import Estimate, Evaluation
 from anytune.values import Quote, Value
 
@@ -127,9 +127,9 @@ def untuned(spec: EvaluationSpec) -> EvaluationSpec:
     arms: dict[str, Arm] = {
         name: arm
         for name, arm in spec.arms.items()
-        if isinstance(arm, Nearest) or (not isinstance(arm, Again) and spec.models[arm.model].job is None)
+        if isinstance(arm, (Captured, Nearest)) or (not isinstance(arm, Again) and spec.models[arm.model].job is None)
     }
-    asking = [name for name, arm in arms.items() if not isinstance(arm, Nearest)]
+    asking = [name for name, arm in arms.items() if not isinstance(arm, (Captured, Nearest))]
     if not asking:
         raise ConfigError(
             f"{spec.name} has no arm that asks an untuned model.", fix="Add one to `arms`, such as `base: {type: zero_shot, model: base}`."
@@ -311,7 +311,7 @@ def _trainer(spec: EvaluationSpec, backend: str | None, model: str | None) -> tu
 def _priced(quoted: Preflight, spec: EvaluationSpec) -> Preflight:
     """Put prices that the spec gives for the tuned model, which is not there yet, before those of the catalogue."""
     arm = spec.arms[spec.rule.candidate]
-    tuned = None if isinstance(arm, (Again, Nearest)) else spec.models[arm.model]
+    tuned = None if isinstance(arm, (Again, Captured, Nearest)) else spec.models[arm.model]
     if tuned is None or tuned.job is None:
         return quoted
     own = tuned.prices.model_dump(exclude_none=True)

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from anytune import __version__
 from anytune.data.files import describe, resolve
 from anytune.errors import AnytuneError
+from anytune.evaluation.arms import Recalling
 from anytune.evaluation.comparing import compared, limits
 from anytune.evaluation.decision import decided
 from anytune.evaluation.fixing import fixed
 from anytune.evaluation.graders.agreement import in_words
 from anytune.evaluation.grading import confusion, flips
 from anytune.evaluation.hosts import job_of
-from anytune.evaluation.money import arm_costs, break_even, costs_by_case, measured
+from anytune.evaluation.money import Tariff, arm_costs, break_even, costs_by_case, measured
 from anytune.evaluation.statistics import estimate
 from anytune.evaluation.values import ArmResult, Evaluation
 from anytune.values import now
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from anytune.evaluation.choosing import Chosen
     from anytune.evaluation.graders import Grader
     from anytune.evaluation.grading import Marks
-    from anytune.evaluation.money import ArmCosts, Tariff
+    from anytune.evaluation.money import ArmCosts
     from anytune.evaluation.spec import EvaluationSpec, Model
     from anytune.evaluation.values import BreakEven, Power
     from anytune.job import FineTuneJob
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 __all__ = ["Found", "record"]
 
 _BENT = "Its rule was changed after answers to these rows were there: chosen so, nearly any model passes. `anytune gate` refuses it."
+_EARLIER = "answered when it was captured: what that cost is not counted here"
 _COMPUTED_WITH = ("numpy", "scipy", "statsmodels", "bm25s", "sacrebleu", "rapidfuzz")
 
 
@@ -91,6 +93,7 @@ def record(found: Found, context: Runtime) -> Evaluation:
     pairs = compared(spec, marks, found.chosen.baselines, {grader.name: grader.binary for grader in found.graders}, found.primary)
     tariffs = _measured(found)
     costs = {arm.name: _costs(found, arm, tariffs) for arm in found.chosen.arms}
+    paid = [costs[arm.name].usd for arm in found.chosen.arms if arm.model is not None]
     judged = any(usage for arm in found.chosen.arms for usage in _usages(marks, arm.name, found.primary))
     agreements = {grader.name: told for grader in found.graders if (told := grader.agreement(marks.cases))}
     return Evaluation(
@@ -111,7 +114,7 @@ def record(found: Found, context: Runtime) -> Evaluation:
         choices=found.chosen.choices,
         decision=decided(spec.rule, pairs.headline, found.drift),
         drift=found.drift,
-        break_even=_break_even(found, tariffs, candidate, baseline, context, sum(one.usd or 0.0 for one in costs.values())),
+        break_even=_break_even(found, tariffs, candidate, baseline, context, sum(usd or 0.0 for usd in paid)),
         flips=flips(marks, candidate, baseline, found.primary),
         labels={name: confusion(marks, name, spec.label) for name in (candidate, baseline)} if spec.label else {},
         curves=_curves(spec, candidate, context),
@@ -123,7 +126,7 @@ def record(found: Found, context: Runtime) -> Evaluation:
         ),
         hashes=_hashes(found),
         versions={"anytune": __version__, "python": platform.python_version()} | _versions(),
-        spent_usd=None if any(one.usd is None for one in costs.values()) else sum(one.usd or 0.0 for one in costs.values()),
+        spent_usd=None if None in paid else sum(usd or 0.0 for usd in paid),
     )
 
 
@@ -154,7 +157,7 @@ def _arm(found: Found, arm: Arm, costs: ArmCosts) -> ArmResult:
 def _costs(found: Found, arm: Arm, tariffs: Mapping[str, Tariff]) -> ArmCosts:
     sheets = found.marks.of(arm.name)
     correct = sum(sheet.grades[found.primary].score or 0.0 for sheet in sheets)
-    tariff = tariffs[arm.model] if arm.model is not None else None
+    tariff = tariffs[arm.model] if arm.model is not None else Tariff(basis=_EARLIER) if isinstance(arm, Recalling) else None
     return arm_costs((sheet.answer for sheet in sheets), tariff, correct=correct)
 
 
@@ -185,6 +188,8 @@ def _break_even(
 
     def by_case(name: str) -> list[float | None]:
         key = arms[name].model
+        if isinstance(arms[name], Recalling):
+            return [None] * len(ids)
         return [0.0] * len(ids) if key is None else costs_by_case(answers, name, ids, tariffs[key])
 
     training = found.spec.spending.training_usd
@@ -230,7 +235,9 @@ def _told(spec: EvaluationSpec, beside: Path) -> dict[str, Any]:
 
     told: dict[str, Any] = spec.model_dump(mode="json", exclude_none=True)
     places = [(told, "data"), (told, "train"), (told["dev"], "data")]
-    places += [(model, "model") for model in told["models"].values()] + [(arm, "documents") for arm in told["arms"].values()]
+    places += [(model, "model") for model in told["models"].values()] + [
+        (arm, key) for arm in told["arms"].values() for key in ("documents", "file")
+    ]
     for holder, key in places:
         seen(holder, key)
     return told

@@ -12,6 +12,7 @@ from anytune.settings import Settings, read_yaml
 __all__ = [
     "Again",
     "Arm",
+    "Captured",
     "Dev",
     "Drift",
     "EvaluationSpec",
@@ -130,6 +131,14 @@ class Nearest(Settings):
     k: int = Field(default=1, gt=0)
 
 
+class Captured(Settings):
+    """Answers that `anytune capture` has kept: nobody is asked, and the model need not be there any more."""
+
+    type: Literal["captured"] = "captured"
+    file: Path
+    """The file; it holds at least `repeats` answers to each row."""
+
+
 class Again(Settings):
     """A control: another arm asked once more, which shows how much chance alone moves."""
 
@@ -138,7 +147,7 @@ class Again(Settings):
     """One of `arms`."""
 
 
-Arm = Annotated[ZeroShot | Prompt | FewShot | Retrieval | Nearest | Again, Field(discriminator="type")]
+Arm = Annotated[ZeroShot | Prompt | FewShot | Retrieval | Nearest | Captured | Again, Field(discriminator="type")]
 
 
 class Dev(Settings):
@@ -237,9 +246,9 @@ class EvaluationSpec(Settings):
     def _known(self) -> Self:
         for name, arm in self.arms.items():
             if isinstance(arm, Again):
-                if arm.of not in self.arms or isinstance(self.arms[arm.of], (Again, Nearest)):
+                if arm.of not in self.arms or isinstance(self.arms[arm.of], (Again, Captured, Nearest)):
                     raise ValueError(f"arm {name!r} repeats {arm.of!r}, which is no arm that asks a model")
-            elif not isinstance(arm, Nearest) and arm.model not in self.models:
+            elif not isinstance(arm, (Captured, Nearest)) and arm.model not in self.models:
                 raise ValueError(f"arm {name!r} asks {arm.model!r}, which is none of `models`: {', '.join(sorted(self.models)) or 'none'}")
         if self.rule.candidate not in self.arms:
             raise ValueError(f"`rule.candidate` is {self.rule.candidate!r}, which is none of `arms`: {', '.join(self.arms)}")
@@ -258,10 +267,12 @@ class EvaluationSpec(Settings):
         """
         raw = read_yaml(path, what="the evaluation", fix="Give YAML like docs/reference/evaluation.md shows.")
         spec, folder = cls(**raw), path.resolve().parent
-        arms = {
-            name: arm.model_copy(update={"documents": folder / arm.documents}) if isinstance(arm, Retrieval) and arm.documents else arm
-            for name, arm in spec.arms.items()
-        }
+        arms: dict[str, Any] = dict(spec.arms)
+        for name, arm in spec.arms.items():
+            if isinstance(arm, Retrieval) and arm.documents:
+                arms[name] = arm.model_copy(update={"documents": folder / arm.documents})
+            elif isinstance(arm, Captured):
+                arms[name] = arm.model_copy(update={"file": folder / arm.file})
         beside: dict[str, Any] = {"data": folder / spec.data, "arms": arms}
         if spec.train is not None:
             beside["train"] = folder / spec.train

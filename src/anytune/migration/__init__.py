@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 from anytune.lazy import loader
 
 _HOMES = {
-    "Captured": "anytune.migration.goldens",
+    "Captured": "anytune.evaluation.goldens",
     "Migration": "anytune.migration.values",
     "capture": "anytune.migration.capturing",
-    "captured": "anytune.migration.goldens",
+    "captured": "anytune.evaluation.goldens",
     "migrate": "anytune.migration.migrating",
 }
 
 __all__ = ["Captured", "Migration", "capture", "captured", "migrate"]
 
 if TYPE_CHECKING:
+    from anytune.evaluation.goldens import Captured
     from anytune.migration.capturing import capture
-    from anytune.migration.goldens import Captured
     from anytune.migration.migrating import migrate
     from anytune.migration.values import Migration
 

@@ -15,9 +15,9 @@ from anytune.data import describe
 from anytune.data.files import resolve
 from anytune.errors import AnytuneError, AuthError, BudgetExceeded, ConfigError, NotFound, QuotaExceeded
 from anytune.evaluation.cases import read_cases
+from anytune.evaluation.goldens import ARM, Captured, Header, Keeper, Line, read
 from anytune.infer import Endpoint
 from anytune.migration.asked import Cost, cost_of, found, until, usd
-from anytune.migration.goldens import ARM, Captured, Header, Keeper, Line, read
 from anytune.runtime import runtime
 from anytune.values import Address, now
 
@@ -64,23 +64,12 @@ class Plan(NamedTuple):
 
 
 def capture(
-    model: str | TunedModel,
-    data: Path | str,
-    *,
-    samples: int = 3,
-    backend: str | None = None,
-    base_url: str | None = None,
-    api_key: SecretStr | None = None,
-    out: Path | str | None = None,
-    params: Mapping[str, Any] | None = None,
-    rows: int | None = None,
-    max_usd: float | None = None,
-    concurrency: int = 8,
-    deploy: Mapping[str, Any] | None = None,
-    on_plan: Callable[[Plan], object] | None = None,
-    on_answer: Callable[[int, int], object] | None = None,
+    model: str | TunedModel, data: Path | str, *, samples: int = 3, backend: str | None = None, base_url: str | None = None,
+    api_key: SecretStr | None = None, out: Path | str | None = None, params: Mapping[str, Any] | None = None,
+    rows: int | None = None, max_usd: float | None = None, concurrency: int = 8, deploy: Mapping[str, Any] | None = None,
+    on_plan: Callable[[Plan], object] | None = None, on_answer: Callable[[int, int], object] | None = None,
     context: Runtime | None = None,
-) -> Captured:
+) -> Captured:  # fmt: skip
     """Ask a model every held-out question several times, and keep each answer with its parameters, usage, latency and time.
 
     Run it again with the same file, and only what is missing or failed is asked: a killed run loses what was in flight. Neither questions

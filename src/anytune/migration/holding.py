@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 from anytune.evaluation import spec as words
 from anytune.evaluation.cases import question_key, read_cases
-from anytune.migration.goldens import read
+from anytune.evaluation.goldens import read
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from anytune.migration.values import Plan
     from anytune.runtime import Runtime
 
-__all__ = ["NEW", "OLD", "can_hold_captured", "compared", "comparison", "overlap"]
+__all__ = ["NEW", "OLD", "compared", "comparison", "overlap"]
 
 OLD, NEW, AGAIN = "old", "new", "old-again"
 
@@ -78,11 +78,6 @@ def compared(spec: Mapping[str, Any], folder: Path, context: Runtime) -> Evaluat
     from anytune.evaluation.run import evaluate  # noqa: PLC0415 - heavy, and only where something is asked
 
     return evaluate(words.EvaluationSpec(**spec), folder=folder, context=context)
-
-
-def can_hold_captured() -> bool:
-    """Tell whether evaluations know an arm that answers from a file."""
-    return any("captured" in get_args(kind.model_fields["type"].annotation) for kind in get_args(get_args(words.Arm)[0]))
 
 
 def overlap(data: Path, train: Path) -> tuple[int, int]:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pydantic import ValidationError
 
 from anytune.errors import BudgetExceeded, ConfigError, DataError
+from anytune.evaluation.goldens import read
 from anytune.job import FineTuneJob
 from anytune.migration.criteria import judges
-from anytune.migration.goldens import read
-from anytune.migration.holding import can_hold_captured, compared, comparison, overlap
+from anytune.migration.holding import compared, comparison, overlap
 from anytune.migration.planning import accepting, planned
 from anytune.migration.report import markdown
 from anytune.migration.sources import brought, name_for, opened
@@ -41,30 +41,14 @@ def folder_of(name: str) -> Path:
 
 
 def migrate(
-    source: str,
-    *,
-    to: str,
-    model: str,
-    name: str | None = None,
-    train: Path | str | None = None,
-    validation: Path | str | None = None,
-    method: Mapping[str, Any] | None = None,
-    adapter: str | Mapping[str, Any] | None = None,
-    settings: Mapping[str, Any] | None = None,
-    sweep: bool | None = None,
-    accept_losses: bool = False,
-    accept: Iterable[str] = (),
-    data: Path | str | None = None,
-    captured: Path | str | None = None,
-    graders: Sequence[Mapping[str, Any]] = _EXACT,
-    margin: float = 0.03,
-    params: Mapping[str, Any] | None = None,
-    max_usd: float | None = None,
-    poll_s: float | None = None,
-    on_plan: Callable[[Plan], bool] | None = None,
-    on_step: Callable[[str], object] = lambda _: None,
+    source: str, *, to: str, model: str, name: str | None = None, train: Path | str | None = None,
+    validation: Path | str | None = None, method: Mapping[str, Any] | None = None, adapter: str | Mapping[str, Any] | None = None,
+    settings: Mapping[str, Any] | None = None, sweep: bool | None = None, accept_losses: bool = False, accept: Iterable[str] = (),
+    data: Path | str | None = None, captured: Path | str | None = None, graders: Sequence[Mapping[str, Any]] = _EXACT,
+    margin: float = 0.03, params: Mapping[str, Any] | None = None, max_usd: float | None = None, poll_s: float | None = None,
+    on_plan: Callable[[Plan], bool] | None = None, on_step: Callable[[str], object] = lambda _: None,
     context: Runtime | None = None,
-) -> Migration:
+) -> Migration:  # fmt: skip
     """Move a tuned model to another backend: fetch what it was made of, train it there, compare old and new.
 
     Call it again with the same arguments and it goes on: files are fetched once, jobs are found by their names, answers are kept.
@@ -89,16 +73,13 @@ def migrate(
         params: What is sent with each question; those of the captured answers by default.
         max_usd: Nothing is trained where the quote is higher; asking is held to what is left of it.
         poll_s: Seconds between two looks at a job.
-        on_plan: Told the plan before anything is made; where it gives False, nothing is.
+        on_plan: Told the plan before anything is made; where it gives nothing true, nothing is.
         on_step: Called with a sentence at each step.
         context: Ledger, retries and clock; the process's own by default.
 
     Raises:
         ConfigError: Losses were not accepted, or the name is another migration's. Nothing was made.
-        NotFound: The job, or a file of it, is not there any more.
-        Unsupported: The target does not train by this method.
-        BudgetExceeded: The quote is over `max_usd`.
-        JobFailed: A run failed.
+        AnytuneError: `NotFound`: no such job or file any more; `Unsupported`: not by this method there; `BudgetExceeded`; `JobFailed`.
     """
     context = context or runtime()
     origin = opened(source, method, context)
@@ -180,8 +161,6 @@ class _Steps:
             return
         if holding.data is None:
             raise ConfigError("Captured answers need the rows that were asked.", fix="Give them: `--data FILE` (`data=…`).")
-        if not can_hold_captured():
-            raise ConfigError("Evaluations here know no arm of captured answers.", fix="Upgrade anytune.")
         read(Path(holding.captured))
 
     def _trained(self, done: Migration) -> Migration:

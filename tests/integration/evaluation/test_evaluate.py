@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from anytune.evaluation import EvaluationSpec, evaluate
 from anytune.evaluation.gate import held
 from anytune.evaluation.report import read
 from anytune.evaluation.run import Stopped
+from anytune.migration import capture
 from anytune.testing.engine import Engine
 
 ROWS = 120
@@ -243,3 +245,36 @@ def test_a_rule_that_is_bent_after_the_answers_were_there_is_told_and_does_not_p
     with pytest.raises(ConfigError, match="was changed after answers to these rows were there"):
         held(bent)
     held(evaluate(spec(desk, host, arms=arms, rule=rule)))
+
+
+def kept(desk, host, samples=2):
+    done = capture("old", desk / "test.jsonl", samples=samples, base_url=host.engine.base_url, out=desk / "old.jsonl")
+    return Path(done.path)
+
+
+def test_a_model_that_is_gone_is_held_against_by_what_it_answered(desk, host):
+    file = kept(desk, host)
+    asked = len(host.asked)
+    arms = {"old": {"type": "captured", "file": file}, "tuned": {"type": "zero_shot", "model": "tuned"}}
+    rule = {"kind": "non_inferiority", "baseline": "old", "margin": 0.15}
+    found = evaluate(spec(desk, host, arms=arms, rule=rule, repeats=2))
+    assert {model for model, _ in host.asked[asked:]} == {"tuned"}
+    assert [arm.scores["exact"].value for arm in found.arms] == [0.9, 0.9]
+    assert found.arms[0].what.startswith("gives what old answered on 20")
+    assert (found.arms[0].usd_per_request, found.decision.outcome) == (None, "pass")
+
+
+def test_more_repeats_than_were_captured_are_refused(desk, host):
+    arms = {"old": {"type": "captured", "file": kept(desk, host)}, "tuned": {"type": "zero_shot", "model": "tuned"}}
+    with pytest.raises(ConfigError, match="holds 2 answers to each row, and `repeats` is 3"):
+        evaluate(spec(desk, host, arms=arms, rule={"baseline": "old"}, repeats=3))
+
+
+def test_a_row_that_was_not_captured_counts_as_failed_and_is_told(desk, host):
+    file = kept(desk, host)
+    with (desk / "test.jsonl").open("a") as rows:
+        rows.write(json.dumps(row(ROWS)) + "\n")
+    arms = {"old": {"type": "captured", "file": file}, "tuned": {"type": "zero_shot", "model": "tuned"}}
+    found = evaluate(spec(desk, host, arms=arms, rule={"baseline": "old"}))
+    assert found.arms[0].errors == 1
+    assert any("got no answer" in line for line in found.cannot_tell)

@@ -9,8 +9,8 @@ import pytest
 
 from anytune.errors import AuthError, BudgetExceeded, ConfigError, DataError
 from anytune.evaluation.cases import read_cases
+from anytune.evaluation.goldens import read
 from anytune.migration import capture, captured
-from anytune.migration.goldens import read
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ def test_capture_says_what_it_will_cost_and_how_far_the_model_agrees_with_itself
     assert (code, out.strip()) == (0, "held.captured.jsonl")
     assert "24 of 24 answers to come" in err
     assert "100% of the times" in err
-    assert "rice" not in err
+    assert "cups of" not in err
     code, out, _ = cli("capture", "SOURCE", "--data", "held.jsonl", "--samples", 2, "--json")
     assert json.loads(out)["missing"] == 0
 

@@ -36,7 +36,7 @@ def test_losses_that_nobody_accepted_stop_it_before_anything_is_made(tuned, move
 def test_losses_are_accepted_by_their_codes(tuned, moved):
     plans = []
     source = f"openai:{tuned().remote_id}"
-    moved(source, on_plan=lambda plan: plans.append(plan))
+    moved(source, on_plan=plans.append)
     codes = {loss.code for loss in plans[0].losses}
     assert {"weights", "base-model", "tokenizer", "refusals"} <= codes
     with pytest.raises(ConfigError, match="not accepted"):

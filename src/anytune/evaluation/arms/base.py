@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from anytune.evaluation.values import Case
+    from anytune.evaluation.values import Answer, Case
 
-__all__ = ["Arm", "Ask", "Asking", "Message"]
+__all__ = ["Arm", "Ask", "Asking", "Message", "Silent"]
 
 Message = dict[str, Any]
 
@@ -41,6 +41,14 @@ class Arm(ABC):
     name: str
     what: str
     model: str | None = None
+
+
+class Silent(Arm):
+    """An arm that asks nobody."""
+
+    @abstractmethod
+    def answered(self, case: Case, repeat: int) -> Answer:
+        """Give its answer to a case."""
 
 
 class Asking(Arm):

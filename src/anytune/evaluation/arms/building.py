@@ -10,7 +10,7 @@ from anytune.data.formats import read
 from anytune.errors import ConfigError, DataError
 from anytune.evaluation import spec as words
 from anytune.evaluation.arms.base import Asking
-from anytune.evaluation.arms.kinds import Again, Copying, FewShot, Prompt, Retrieval, ZeroShot
+from anytune.evaluation.arms.kinds import Again, Copying, FewShot, Prompt, Recalling, Retrieval, ZeroShot
 from anytune.evaluation.arms.search import Search
 
 if TYPE_CHECKING:
@@ -85,6 +85,8 @@ def built(spec: EvaluationSpec, name: str, pool: Pool | None, candidate: Candida
         if not isinstance(of, Asking):
             raise ConfigError(f"Arm {name!r} repeats {arm.of!r}, which asks no model.", fix="Name an arm that asks one.")
         return Again(name, of)
+    if isinstance(arm, words.Captured):
+        return Recalling(name, arm.file, repeats=spec.repeats)
     if isinstance(arm, words.Nearest):
         return Copying(name, _needed(pool, name), k=arm.k)
     chosen = candidate.values if candidate is not None else {}

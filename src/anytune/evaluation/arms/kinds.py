@@ -1,23 +1,26 @@
-"""The arms that ask a model, each by its way of putting the question."""
+"""The arms: those that ask a model, each by its way of putting the question, and those that ask nobody."""
 
 from __future__ import annotations
 
 import hashlib
 from typing import TYPE_CHECKING, Any
 
-from anytune.evaluation.arms.base import Arm, Asking
+from anytune.errors import ConfigError
+from anytune.evaluation.arms.base import Asking, Silent
 from anytune.evaluation.arms.turns import added, before, instructed, said
-from anytune.evaluation.values import Sample
+from anytune.evaluation.goldens import read
+from anytune.evaluation.values import Answer, Sample
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from anytune.evaluation.arms.base import Ask, Message
     from anytune.evaluation.arms.pool import Example, Pool
     from anytune.evaluation.arms.search import Search
     from anytune.evaluation.values import Case
 
-__all__ = ["Again", "Copying", "FewShot", "Prompt", "Retrieval", "ZeroShot"]
+__all__ = ["Again", "Copying", "FewShot", "Prompt", "Recalling", "Retrieval", "ZeroShot"]
 
 
 class ZeroShot(Asking):
@@ -118,7 +121,7 @@ class Again(Asking):
         return self._of.ask(case)
 
 
-class Copying(Arm):
+class Copying(Silent):
     """Asks no model: the answer of the likest training row, or the commonest answer of the k likest."""
 
     def __init__(self, name: str, pool: Pool, *, k: int) -> None:
@@ -133,3 +136,42 @@ class Copying(Arm):
         likest = [self._pool.examples[place].case for place in self._search.likest(said(case.messages), self._k)]
         samples = [Sample(text=one.reference or "", tool_calls=one.tool_calls, finish_reason="stop") for one in likest]
         return max(samples, key=samples.count)
+
+    def answered(self, case: Case, repeat: int) -> Answer:
+        """The same for every repeat."""
+        found = self.answer(case)
+        return Answer(
+            case=case.id, arm=self.name, repeat=repeat, text=found.text, tool_calls=found.tool_calls, finish_reason=found.finish_reason
+        )
+
+
+class Recalling(Silent):
+    """Asks no model: gives the answers that one gave when it was captured.
+
+    Args:
+        name: The arm's name.
+        file: What `anytune capture` wrote.
+        repeats: Answers to each case that are needed.
+
+    Raises:
+        ConfigError: Each case was captured less often.
+        DataError: It is no such file.
+    """
+
+    def __init__(self, name: str, file: Path, *, repeats: int) -> None:
+        """Read the answers."""
+        kept = read(file)
+        if kept.header.samples < repeats:
+            raise ConfigError(
+                f"{file.name} holds {kept.header.samples} answers to each row, and `repeats` is {repeats}.",
+                fix="Lower `repeats`, or capture more samples while the model answers.",
+            )
+        self.name, self._answers = name, kept.answers
+        self.what = f"gives what {kept.header.model} answered on {kept.header.began:%Y-%m-%d}"
+
+    def answered(self, case: Case, repeat: int) -> Answer:
+        """Give the answer that was kept; a case that was not captured counts as failed."""
+        found = self._answers.get((case.id, repeat))
+        if found is None:
+            return Answer(case=case.id, arm=self.name, repeat=repeat, error="it was not captured")
+        return Answer(**found.model_dump(include=set(Answer.model_fields)) | {"arm": self.name, "repeat": repeat})

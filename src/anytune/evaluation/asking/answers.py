@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from anytune.evaluation.arms import Asking, Copying
+from anytune.evaluation.arms import Asking, Silent
 from anytune.evaluation.asking.store import Key
 from anytune.evaluation.values import Answer
 
@@ -41,7 +41,7 @@ class Answers(Mapping[tuple[str, str, int], Answer]):
     def __iter__(self) -> Iterator[tuple[str, str, int]]:
         """Give the keys of the answers that are there."""
         for arm, case, repeat in self._plan:
-            if isinstance(arm, Copying) or self._store.knows(Key(self._digest(arm, case), repeat)):
+            if isinstance(arm, Silent) or self._store.knows(Key(self._digest(arm, case), repeat)):
                 yield arm.name, case.id, repeat
 
     def __len__(self) -> int:
@@ -59,8 +59,8 @@ class Answers(Mapping[tuple[str, str, int], Answer]):
         arm, case = self._arms.get(arm_name), self._cases.get(case_id)
         if arm is None or case is None:
             return None
-        if isinstance(arm, Copying):
-            return _copied(arm, case, repeat)
+        if isinstance(arm, Silent):
+            return arm.answered(case, repeat)
         found = self._store.get(Key(self._digest(arm, case), repeat))
         # Two arms that ask the same share an answer, which is asked once.
         return found and found.model_copy(update={"arm": arm_name, "case": case_id})
@@ -70,8 +70,3 @@ class Answers(Mapping[tuple[str, str, int], Answer]):
         if key not in self._digests and isinstance(arm, Asking):
             self._digests[key] = self._plan.digest(arm, arm.ask(case))
         return self._digests[key]
-
-
-def _copied(arm: Copying, case: Case, repeat: int) -> Answer:
-    said = arm.answer(case)
-    return Answer(case=case.id, arm=arm.name, repeat=repeat, text=said.text, tool_calls=said.tool_calls, finish_reason=said.finish_reason)
