@@ -10,9 +10,10 @@ from anytune.evaluation.statistics import adjusted, compare
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from anytune.evaluation.choosing import Chosen
     from anytune.evaluation.grading import Marks
     from anytune.evaluation.spec import EvaluationSpec
-    from anytune.evaluation.values import Comparison
+    from anytune.evaluation.values import Choice, Comparison
 
 __all__ = ["Compared", "compared", "limits"]
 
@@ -69,19 +70,20 @@ def compared(spec: EvaluationSpec, marks: Marks, baselines: Sequence[str], grade
     return Compared(headline, adjusted(rest), noise)
 
 
-def limits(spec: EvaluationSpec, marks: Marks, primary: str, baselines: Sequence[str], *, judged: bool, left_out: str) -> tuple[str, ...]:
+def limits(spec: EvaluationSpec, marks: Marks, primary: str, chosen: Chosen, *, judged: bool, left_out: str) -> tuple[str, ...]:
     """Say in words what an evaluation cannot tell.
 
     Args:
         spec: The spec.
         marks: The graded answers.
         primary: The grader that decides.
-        baselines: The arms of the headline.
+        chosen: What the development rows decided.
         judged: The primary grader asks a model.
         left_out: What was left out of the training rows that arms may show.
     """
-    shown = [spec.rule.candidate, *baselines]
-    found = [
+    shown = [spec.rule.candidate, *chosen.baselines]
+    found = [*(_close(choice) for choice in chosen.choices if _is_close(choice))]
+    found += [
         f"It speaks of rows like these {len(marks.cases):,}: what people ask otherwise is not in it.",
         "The candidate is one training run: another seed, or other rows, may do better or worse.",
     ]
@@ -100,3 +102,22 @@ def limits(spec: EvaluationSpec, marks: Marks, primary: str, baselines: Sequence
     if left_out:
         found.append(left_out)
     return tuple(found)
+
+
+def _is_close(choice: Choice) -> bool:
+    """Tell whether two candidates lie nearer to each other than twice the standard error of their difference: 4 variances."""
+    scores = sorted(choice.scores.values())
+    if len(scores) <= 1 or scores[-1] == 0:
+        return False
+    best, second = scores[-1], scores[-2]
+    return choice.rows * (best - second) ** 2 <= 4 * (best * (1 - best) + second * (1 - second))
+
+
+def _close(choice: Choice) -> str:
+    what = (
+        f"{choice.chosen} as the strongest baseline"
+        if choice.setting == "baseline"
+        else f"{choice.setting} of {choice.arm} ({choice.chosen})"
+    )
+    rows = f"rests on {choice.rows} development rows that hardly tell it from the next one"
+    return f"The choice of {what} {rows}: another choice may be stronger."

@@ -72,7 +72,7 @@ class Hosts:
                 if word not in self._deployed and word not in self._endpoints and self.model(word).base_url is None:
                     model = tuned(self.model(word), self._context)
                     options: dict[str, Any] = dict(self.model(word).deploy)
-                    self._deployed[word] = model.deploy(ttl_s=TTL_S, name=f"{self._name}-{word}"[:60], **options)
+                    self._deployed[word] = model.deploy(ttl_s=TTL_S, name=self._called(word), **options)
 
     def endpoint(self, word: str) -> Endpoint:
         """Give the endpoint of a model; waits until its host answers.
@@ -113,8 +113,9 @@ class Hosts:
     def tariff(self, word: str) -> Tariff:
         """Give the prices of a model; by the hour as far as its host has said it."""
         model, deployment = self.model(word), self._deployed.get(word)
+        hourly_usd = deployment.hourly_usd if deployment is not None else self._earlier_usd(word)
         served = None if model.base_url is not None else tuned(model, self._context)
-        return prices_of(model, word, self._context, served=served, hourly_usd=deployment.hourly_usd if deployment is not None else None)
+        return prices_of(model, word, self._context, served=served, hourly_usd=hourly_usd)
 
     def keep(self, words: Iterable[str]) -> None:
         """Take hosts of checkpoints down that were tried and not chosen."""
@@ -129,6 +130,15 @@ class Hosts:
             self._endpoints.pop(word, None)
         if deployment is not None:
             deployment.stop()
+
+    def _earlier_usd(self, word: str) -> float | None:
+        """Give what the host cost an hour when it was there: a later run that has all answers begins none."""
+        name = self._called(word)
+        rows = [row for row in self._context.ledger.deployments(live=False) if row.name == name and row.hourly_usd is not None]
+        return max(rows, key=lambda row: row.created_at).hourly_usd if rows else None
+
+    def _called(self, word: str) -> str:
+        return f"{self._name}-{word}"[:60]
 
     def _opened(self, word: str) -> Endpoint:
         model = self.model(word)

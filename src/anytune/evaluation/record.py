@@ -121,7 +121,7 @@ def record(found: Found, context: Runtime) -> Evaluation:
         agreements=agreements,
         cannot_tell=(
             *([_BENT] if fixed(spec) != found.rule else []),
-            *limits(spec, marks, found.primary, found.chosen.baselines, judged=judged, left_out=found.left_out),
+            *limits(spec, marks, found.primary, found.chosen, judged=judged, left_out=found.left_out),
             *(in_words(name, told) for name, told in agreements.items()),
         ),
         hashes=_hashes(found),

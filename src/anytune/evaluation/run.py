@@ -11,7 +11,7 @@ from anytune.data.files import describe, resolve
 from anytune.errors import AnytuneError, ConfigError, Terminal
 from anytune.evaluation import spec as words
 from anytune.evaluation.arms import Asking, Candidate, Pool, built, variants
-from anytune.evaluation.asking import Budget, Plan, Progress, Store, ask_all
+from anytune.evaluation.asking import Answers, Budget, Plan, Progress, Store, ask_all
 from anytune.evaluation.cases import drawn, read_cases
 from anytune.evaluation.choosing import chosen, development
 from anytune.evaluation.drift import checked, probes
@@ -175,7 +175,8 @@ class _Run:
         """Choose, ask, and write the record down."""
         data = describe(resolve(self.spec.data), "train").sha256
         rule = first(self.folder, data, self.spec)
-        self.hosts.begin(arm.model for arm in self._all_arms() if arm.model is not None)
+        if len(self.store) == 0:  # all at once: each starts while others are asked; later only what is missing needs its host
+            self.hosts.begin(arm.model for arm in self._all_arms() if arm.model is not None)
         picked = chosen(self.spec, self.pool, self.dev, self._marks, self.primary)
         self.hosts.keep({arm.model for arm in picked.arms if arm.model is not None})
         answers = self._asked(self.cases, picked.arms, self.spec.repeats)
@@ -222,6 +223,9 @@ class _Run:
 
     def _asked(self, cases: Sequence[Case], arms: Sequence[Arm], repeats: int) -> Mapping[tuple[str, str, int], Answer]:
         plan = self._plan(cases, arms, repeats)
+        known = Answers(plan, self.store)
+        if sum(not answer.error for answer in known.values()) == len(plan):  # no host is paid for where nothing is left to ask
+            return known
         self.hosts.begin(plan.models)
         return ask_all(
             plan,

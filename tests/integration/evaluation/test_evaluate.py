@@ -14,6 +14,7 @@ from anytune.evaluation.gate import held
 from anytune.evaluation.report import read
 from anytune.evaluation.run import Stopped
 from anytune.migration import capture
+from anytune.runtime import runtime
 from anytune.testing.engine import Engine
 
 ROWS = 120
@@ -94,6 +95,7 @@ def test_choices_are_made_on_training_rows_and_told(desk, host):
     reported = {json.dumps(row(number)["messages"][0]["content"]) for number in range(ROWS)}
     tried = [messages for _, messages in host.asked if "Be brief" in json.dumps(messages)]
     assert len(tried) == 40
+    assert any("The choice of k of few_shot (1) rests on 40 development rows" in line for line in found.cannot_tell)
     assert not reported & {json.dumps(messages[-1]["content"]) for messages in tried}
 
 
@@ -182,6 +184,18 @@ def test_a_job_s_model_and_its_base_are_deployed_and_taken_down_and_its_losses_a
     assert found.curves
     assert "deploy" in job.backend.capabilities.abilities
     assert list(job.context.ledger.deployments(live=True)) == []
+
+
+def test_no_host_is_begun_where_every_answer_is_there_already(desk):
+    models = {"base": {"backend": "memory", "model": "base-1"}}
+    arms = {"base": {"type": "zero_shot", "model": "base"}, "tuned": {"type": "prompt", "model": "base", "system": "Be brief."}}
+    wanted = EvaluationSpec(name="hosts", data=desk / "test.jsonl", models=models, arms=arms, rule={"baseline": "base"}, rows=40)
+    first = evaluate(wanted)
+    hosts = len(runtime().ledger.deployments(live=False))
+    again = evaluate(wanted)
+    assert len(runtime().ledger.deployments(live=False)) == hosts == 1
+    assert again.comparisons == first.comparisons
+    assert again.arms[0].usd_per_request == first.arms[0].usd_per_request > 0
 
 
 def test_a_key_that_is_not_set_is_named(desk, host, monkeypatch):
