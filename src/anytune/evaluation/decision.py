@@ -104,4 +104,6 @@ def _why(outcome: Outcome, found: Comparison, kind: str) -> str:
     points = f"{100 * found.margin:g} points"
     if outcome == "pass":
         return f"worse, by less than {points}" if found.verdict is Verdict.DEGRADED else f"no worse by {points} or more"
-    return f"worse, and not shown to be so by less than {points}" if outcome == "fail" else f"not shown to be no worse by {points}"
+    if outcome == "fail":
+        return f"worse by more than {points}" if found.high < -found.margin else f"worse, and not shown to be so by less than {points}"
+    return f"not shown to be no worse by {points}"
