@@ -245,6 +245,8 @@ def _pays(advice: Advice) -> str:
     saved, than = advice.saved_usd_per_month, f"as by {advice.strongest}"
     if saved is None:
         return "Not known: a price is missing above. Give `prices` of the models in the spec, of the tuned one too."
+    if saved == 0 and advice.once_usd == 0:
+        return "None: asking is free either way, and so is the training. What it takes is the time of your machine, and yours."
     if saved >= 0 and advice.months is not None:
         when = "at once" if advice.months == 0 else f"after {figures.months(advice.months * 1000, 1000)}"
         return f"None is needed: a tuned model saves {figures.usd(saved)} a month, and what is paid once is back {when}."

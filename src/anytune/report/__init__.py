@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from anytune.report.page import html, save, writable
+from anytune.report.page import html, put, save, writable
 
-__all__ = ["html", "save", "writable"]
+__all__ = ["html", "put", "save", "writable"]

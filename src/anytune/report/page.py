@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from anytune.preflight import Preflight
     from anytune.values import Finding, Quote
 
-__all__ = ["html", "save", "writable"]
+__all__ = ["html", "put", "save", "writable"]
 
 _SEVERITIES = ("error", "warning", "info")
 _HOURS_A_MONTH = 730
@@ -55,6 +55,15 @@ def save(found: Preflight, path: Path, *, title: str) -> None:
     writable(path)
     document = {"title": title, "ok": found.ok, **found.model_dump(mode="json")}
     text = html(found, title=title) if path.suffix == ".html" else json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+    put(path, text)
+
+
+def put(path: Path, text: str) -> None:
+    """Write a report's text; the file is whole or not there.
+
+    Raises:
+        ConfigError: It cannot be written.
+    """
     draft = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         draft.write_text(text, encoding="utf-8")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -15,6 +14,7 @@ from anytune.evaluation.report.markdown import markdown
 from anytune.evaluation.report.page import html
 from anytune.evaluation.report.pictures import charts
 from anytune.evaluation.values import Evaluation
+from anytune.report import put
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,13 +39,7 @@ def save(evaluation: Evaluation, path: Path) -> None:
         charts(evaluation, path)
         return
     text = {".html": html, ".md": markdown, ".xml": junit, ".json": _record}[path.suffix](evaluation)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        draft.write_text(text, encoding="utf-8")
-        draft.replace(path)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise ConfigError(f"The report {path} cannot be written: {error.strerror}.", fix="Name a folder that you may write to.") from error
+    put(path, text)
 
 
 def writable(path: Path) -> None:
