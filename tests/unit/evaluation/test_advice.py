@@ -62,11 +62,6 @@ def test_shorter_prompts_pay_for_the_training_without_any_gain():
     assert answers(advice)[2] == "None is needed: a tuned model saves $8.00 a month, and what is paid once is back after 1.5 months."
 
 
-def test_where_nothing_costs_anything_no_saving_is_told():
-    advice = weighed(asked(usd=0.0), quoted(cost=0.0, read=0.0, wrote=0.0), requests_per_month=10_000)
-    assert answers(advice)[2].startswith("None: asking is free either way")
-
-
 def test_what_hosting_costs_has_to_come_back_as_gain():
     advice = weighed(asked(usd=0.01), quoted(hourly=0.02), requests_per_month=1_000)
     whole = 0.0002 + (0.02 * 730 + 12 / 12) / 1000
@@ -94,7 +89,7 @@ def test_a_price_that_is_missing_is_unknown_and_not_nought(missing):
 def test_one_s_own_machine_is_counted_as_free():
     advice = weighed(asked(usd=0.0), quoted(cost=None, hourly=None, read=None, wrote=None), requests_per_month=10_000, local=True)
     assert (advice.tuned_usd, advice.once_usd, advice.hosting_usd_per_month, advice.months) == (0.0, 0.0, 0.0, 0.0)
-    assert "back at once" in answers(advice)[2]
+    assert answers(advice)[2].startswith("None: asking is free either way")
 
 
 def test_where_hardly_anything_is_left_to_gain_the_advice_is_to_keep_what_there_is():
